@@ -1,0 +1,80 @@
+/** The base: one SQLite file per pair. One writer (the worker); others read. All calls are synchronous. */
+import type { BaseChange, BaseRecord, Identity, Problem, RelPath, RemotePrint, Side, Step } from '@lazysync/event-model';
+
+/** Written before a step touches a tree, cleared in the transaction that records it. */
+export interface Intent {
+  readonly slot: string;
+  readonly side: Side;
+  readonly step: Step;
+  /** ms since 1970. */
+  readonly at: number;
+}
+
+export type TransferState = 'queued' | 'running' | 'staged';
+
+export interface Transfer {
+  readonly id: string;
+  readonly path: RelPath;
+  readonly state: TransferState;
+  readonly remote: RemotePrint;
+  readonly bytes: number;
+  /** Set once `staged`: what `StagedContent` needs, codec-encoded by the base. */
+  readonly staged: { readonly stat: import('@lazysync/event-model').FileStat; readonly hash: string } | null;
+}
+
+export interface Counts {
+  readonly entries: number;
+  readonly directories: number;
+  readonly stubs: number;
+  readonly copies: number;
+  readonly cachedBytes: number;
+  readonly remoteBytes: number;
+}
+
+export type PairState = 'stopped' | 'starting' | 'syncing' | 'idle' | 'paused' | 'held' | 'remote-offline' | 'halted';
+
+export interface StoredProblem extends Problem {
+  readonly since: number;
+}
+
+export interface StoredConflict {
+  readonly path: RelPath;
+  readonly conflict: RelPath;
+  readonly at: number;
+}
+
+export interface BaseReader {
+  get(path: RelPath): BaseRecord | null;
+  /** Rows directly below. */
+  children(path: RelPath): readonly BaseRecord[];
+  /** Rows below, at any depth, parents before children. */
+  below(path: RelPath): readonly BaseRecord[];
+  hasBelow(path: RelPath): boolean;
+  directories(): readonly RelPath[];
+  counts(): Counts;
+  transfers(): readonly Transfer[];
+  problems(): readonly StoredProblem[];
+  conflicts(): readonly StoredConflict[];
+  meta(key: string): string | null;
+  close(): void;
+}
+
+export interface Base extends BaseReader {
+  /** Rows with this local identity, tombstones among them (their path lies in the trash). */
+  withIdentity(identity: Identity): readonly BaseRecord[];
+  /** Where the remote's former thing at `path` lies in the trash, the latest; through a buried ancestor too. */
+  tombstone(path: RelPath): RelPath | null;
+  begin(intents: readonly Intent[]): void;
+  intents(): readonly Intent[];
+  /** One transaction: changes, conflicts and cleared intents together. */
+  record(changes: readonly BaseChange[], cleared: readonly string[]): void;
+  putTransfer(transfer: Transfer): void;
+  dropTransfer(id: string): void;
+  putProblem(problem: Problem, at: number): void;
+  clearProblem(path: RelPath): void;
+  clearProblemsBelow(path: RelPath): void;
+  putConflict(conflict: StoredConflict): void;
+  setMeta(key: string, value: string): void;
+  /** True the first time an id is given. */
+  claimCommand(id: string): boolean;
+}

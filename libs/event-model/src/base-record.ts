@@ -1,0 +1,67 @@
+/** The base: per path the last state on which both sides agreed, and what each side showed then. */
+import type { FileStat, Identity } from './entry.ts';
+import type { RelPath } from './rel-path.ts';
+
+/** A remote file's version: what the mount showed for it, at the mount's own granularity. */
+export interface RemotePrint {
+  readonly size: number;
+  readonly mtimeNs: bigint;
+  readonly mode: number;
+}
+
+export interface StubRecord {
+  readonly kind: 'file';
+  readonly form: 'stub';
+  readonly path: RelPath;
+  readonly remote: RemotePrint;
+}
+
+export interface CopyRecord {
+  readonly kind: 'file';
+  readonly form: 'copy';
+  readonly path: RelPath;
+  readonly remote: RemotePrint;
+  readonly local: FileStat;
+  /** sha256 of the content both sides agreed on, hex. */
+  readonly hash: string;
+  /** Where the content was written: `local` content goes to the local trash when a remote change replaces it. */
+  readonly origin: 'local' | 'remote';
+  /**
+   * The local fingerprint was taken so soon after the file's mtime that a later write of the same size may show the
+   * same fingerprint: contents are compared before it is trusted.
+   */
+  readonly racy: boolean;
+}
+
+export interface DirectoryRecord {
+  readonly kind: 'directory';
+  readonly path: RelPath;
+  readonly local: Identity;
+  readonly localMode: number;
+  readonly remoteMode: number;
+}
+
+export interface SymlinkRecord {
+  readonly kind: 'symlink';
+  readonly path: RelPath;
+  readonly localTarget: string;
+  readonly remoteTarget: string;
+}
+
+/** Something that stays on one side only: never created again on the other, never retried. */
+export interface ResidualRecord {
+  readonly kind: 'residual';
+  readonly path: RelPath;
+  readonly side: 'local' | 'remote';
+  readonly why: string;
+}
+
+export type BaseRecord = StubRecord | CopyRecord | DirectoryRecord | SymlinkRecord | ResidualRecord;
+
+export function remotePrint(stat: FileStat): RemotePrint {
+  return { size: stat.size, mtimeNs: stat.mtimeNs, mode: stat.mode };
+}
+
+export function samePrint(a: RemotePrint, b: RemotePrint): boolean {
+  return a.size === b.size && a.mtimeNs === b.mtimeNs && a.mode === b.mode;
+}

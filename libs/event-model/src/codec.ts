@@ -1,0 +1,56 @@
+/** What comes out of the queue is not trusted: a changeset is either wholly good or refused with a reason. */
+import type { Changeset, SyncEvent } from './event.ts';
+import { isOwn, parseRelPath } from './rel-path.ts';
+
+export type Decoded =
+  | { readonly kind: 'changeset'; readonly changeset: Changeset }
+  | { readonly kind: 'refused'; readonly reason: string };
+
+export const MAX_EVENTS = 500;
+
+function decodeEvent(raw: unknown): SyncEvent | string {
+  if (typeof raw !== 'object' || raw === null) return 'an event is not an object';
+  const { kind, side, path: text, seen, transfer, why, id, command } = raw as Record<string, unknown>;
+  const path = parseRelPath(text);
+  if (path === null) return 'a path is not relative to the root';
+  if (isOwn(path)) return 'a path lies in the own folder';
+  if (side !== 'local' && side !== 'remote') return 'a side is neither local nor remote';
+  switch (kind) {
+    case 'create':
+    case 'modify':
+    case 'delete':
+      if (path === '') return 'the root itself can not change';
+      if (seen !== undefined && typeof seen !== 'boolean') return 'seen is no boolean';
+      return seen === undefined ? { kind, side, path } : { kind, side, path, seen };
+    case 'access':
+      return side === 'local' && path !== '' ? { kind, side, path } : 'an access names no file of local';
+    case 'staged':
+      if (side !== 'local' || typeof transfer !== 'string' || !/^[a-z0-9-]{1,80}$/.test(transfer)) return 'a staged event names no transfer';
+      return { kind, side, path, transfer };
+    case 'rescan':
+      return { kind, side, path, why: typeof why === 'string' ? why.slice(0, 200) : '' };
+    case 'command':
+      if (side !== 'local' || typeof id !== 'string' || !/^[A-Za-z0-9-]{1,80}$/.test(id)) return 'a command has no id';
+      if (command !== 'get' && command !== 'rescan') return 'a command is unknown';
+      return { kind, side, path, id, command };
+    default:
+      return 'an event kind is unknown';
+  }
+}
+
+export function decodeChangeset(raw: unknown, pair: string): Decoded {
+  const refused = (reason: string): Decoded => ({ kind: 'refused', reason });
+  if (typeof raw !== 'object' || raw === null) return refused('the job holds no object');
+  const { v, pair: of, at, events } = raw as Record<string, unknown>;
+  if (v !== 1) return refused('the job is of another version');
+  if (of !== pair) return refused('the job is of another pair');
+  if (typeof at !== 'number' || !Number.isFinite(at)) return refused('the job has no time');
+  if (!Array.isArray(events) || events.length > MAX_EVENTS) return refused(`the job has no list of up to ${MAX_EVENTS} events`);
+  const good: SyncEvent[] = [];
+  for (const one of events as unknown[]) {
+    const event = decodeEvent(one);
+    if (typeof event === 'string') return refused(event);
+    good.push(event);
+  }
+  return { kind: 'changeset', changeset: { v: 1, pair, at, events: good } };
+}

@@ -1,0 +1,173 @@
+/** Pure decisions: what to do at a path, as one act with its precondition. */
+import type { BaseRecord, RemotePrint } from './base-record.ts';
+import type { Entry, FileEntry, FileStat, Identity, StubEntry, SymlinkEntry } from './entry.ts';
+import type { RelPath } from './rel-path.ts';
+import type { Side } from './side.ts';
+
+/** One act on a tree. Every field named `expected` is its precondition: if it does not hold, nothing has happened. */
+export type Step =
+  /** Make something small where nothing is. */
+  | { readonly kind: 'make-stub'; readonly side: 'local'; readonly path: RelPath }
+  | { readonly kind: 'make-directory'; readonly side: Side; readonly path: RelPath; readonly mode: number }
+  | { readonly kind: 'make-symlink'; readonly side: Side; readonly path: RelPath; readonly target: string }
+  /** Local content goes up: staged beside everybody's sight, then made visible. */
+  | {
+      readonly kind: 'upload';
+      readonly side: 'remote';
+      readonly path: RelPath;
+      readonly source: FileStat;
+      readonly expected: Entry;
+    }
+  /** A stub becomes the copy that a transfer has staged. */
+  | {
+      readonly kind: 'hydrate';
+      readonly side: 'local';
+      readonly path: RelPath;
+      readonly transfer: string;
+      readonly staged: FileStat;
+      readonly expected: StubEntry;
+    }
+  /** A clean copy becomes a stub again; `keep`: the copy goes to the local trash. */
+  | {
+      readonly kind: 'dehydrate';
+      readonly side: 'local';
+      readonly path: RelPath;
+      readonly expected: FileEntry | SymlinkEntry;
+      readonly keep: boolean;
+    }
+  /** A stub that was moved here points at its own path again. */
+  | { readonly kind: 'repoint'; readonly side: 'local'; readonly path: RelPath; readonly expected: StubEntry }
+  /** Goes to that side's trash (a stub is just unlinked, an empty directory removed). */
+  | { readonly kind: 'remove'; readonly side: Side; readonly path: RelPath; readonly expected: Entry }
+  | {
+      readonly kind: 'move';
+      readonly side: Side;
+      readonly from: RelPath;
+      readonly path: RelPath;
+      readonly expected: Entry;
+    }
+  /** A second file with the same content, made on the remote (a stub was copied). */
+  | {
+      readonly kind: 'copy';
+      readonly side: 'remote';
+      readonly from: RelPath;
+      readonly path: RelPath;
+      readonly expected: FileEntry;
+    }
+  | {
+      readonly kind: 'set-metadata';
+      readonly side: Side;
+      readonly path: RelPath;
+      readonly mode: number;
+      readonly mtimeNs: bigint | null;
+      readonly expected: Entry;
+    };
+
+export type StepKind = Step['kind'];
+
+/** What carrying out a step came to. `after` is what is REALLY there now, and that goes into the base. */
+export type StepOutcome =
+  | {
+      readonly kind: 'done';
+      readonly after: Entry;
+      /** sha256 of the bytes that went up or came down. */
+      readonly hash?: string;
+      /** What the source showed before and after its bytes were read. */
+      readonly source?: FileStat;
+      /** Where the old thing went, relative to the root of its side. */
+      readonly trashed?: RelPath;
+    }
+  /** The precondition did not hold: plan again. */
+  | { readonly kind: 'stale'; readonly saw: Entry }
+  | { readonly kind: 'failed'; readonly problem: Problem };
+
+export type ProblemCode =
+  | 'unreadable'
+  | 'special-file'
+  | 'bad-name'
+  | 'name-refused'
+  | 'case-collision'
+  | 'other-pair'
+  | 'no-space'
+  | 'no-permission'
+  | 'being-written'
+  | 'not-empty'
+  | 'unsettled'
+  | 'other-file-system'
+  | 'held'
+  | 'failed';
+
+/** Could not be done now: data, not an exception. */
+export interface Problem {
+  readonly code: ProblemCode;
+  readonly path: RelPath;
+  readonly side: Side | null;
+  /** One sentence for a person; says what happens next. */
+  readonly message: string;
+}
+
+/** A change of the base that follows from a step. */
+export type BaseChange =
+  | { readonly kind: 'put'; readonly record: BaseRecord }
+  | { readonly kind: 'forget'; readonly path: RelPath }
+  /** Rows at and below `from` now lie at `to`. */
+  | { readonly kind: 'move'; readonly from: RelPath; readonly to: RelPath }
+  /** Rows at and below `path` become tombstones: they lie at `trashed`, in the remote's trash. */
+  | { readonly kind: 'bury'; readonly path: RelPath; readonly trashed: RelPath };
+
+/** Where a local thing came from, if it was moved or copied here. */
+export interface Origin {
+  /** The row that knows it: at its old path, or in the trash (a tombstone). */
+  readonly record: BaseRecord;
+  /** What lies at the old local path now. */
+  readonly local: Entry;
+  /** What lies on the remote at the row's path. */
+  readonly remote: Entry;
+}
+
+/** What the planner may ask to be looked at before it can decide. */
+export type Need = 'remote' | 'local' | 'local-hash' | 'remote-hash' | 'origin' | 'children';
+
+/** Everything a decision is made from. A field that is undefined was not looked at yet: the planner asks with `need`. */
+export interface PathView {
+  readonly path: RelPath;
+  readonly base: BaseRecord | null;
+  readonly local?: Entry;
+  readonly remote?: Entry;
+  /** sha256 of the content that is there now; null: could not be read whole, or it changed meanwhile. */
+  readonly localHash?: string | null;
+  readonly remoteHash?: string | null;
+  readonly origin?: Origin | null;
+  /** For a directory: are there rows below it in the base? */
+  readonly children?: boolean;
+}
+
+/** What is decided for a path. */
+export type Decision =
+  | { readonly kind: 'need'; readonly what: readonly Need[] }
+  /** Both sides are as they should be; `changes` only write down what was seen. */
+  | { readonly kind: 'nothing'; readonly changes: readonly BaseChange[]; readonly why: string }
+  | {
+      readonly kind: 'step';
+      readonly step: Step;
+      readonly why: string;
+      /** The path is to be planned again after the step. */
+      readonly again: boolean;
+      /** Other paths that this step makes worth looking at. */
+      readonly also: readonly RelPath[];
+    }
+  /** The rows below go first, deepest first, then this path is planned again. */
+  | { readonly kind: 'children-first'; readonly why: string }
+  | { readonly kind: 'problem'; readonly problem: Problem };
+
+/** A download whose content is staged. */
+export interface StagedContent {
+  readonly transfer: string;
+  readonly path: RelPath;
+  /** The version that was fetched: what the remote showed before and after. */
+  readonly remote: RemotePrint;
+  readonly staged: FileStat;
+  readonly hash: string;
+}
+
+export type { BaseRecord, Identity };

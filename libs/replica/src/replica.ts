@@ -1,0 +1,129 @@
+/**
+ * One batch-oriented interface over one tree. Two homes: in this process (local), or behind an endpoint process (a
+ * mount). Calls reject only with `RemoteOffline` (a deadline passed, the endpoint is gone) or for bugs; all that a
+ * file system can answer is a value.
+ */
+import type { Entry, FileStat, Problem, RelPath, Side, Step, StepOutcome } from '@lazysync/event-model';
+
+/** The mount does not answer. Nothing may be concluded about any path. */
+export class RemoteOffline extends Error {}
+
+export interface DirectoryQuery {
+  readonly path: RelPath;
+  /** Digest of an earlier listing: answered by `same` when nothing in it has changed. */
+  readonly known?: string;
+}
+
+export interface ListedName {
+  readonly name: string;
+  readonly entry: Entry;
+}
+
+export type Listing =
+  | { readonly kind: 'same'; readonly path: RelPath }
+  | {
+      readonly kind: 'listing';
+      readonly path: RelPath;
+      readonly names: readonly ListedName[];
+      /** Names that can not be synced (not UTF-8), escaped for people. Their presence keeps the directory. */
+      readonly unsyncable: readonly string[];
+      /** Over names and what each shows. */
+      readonly digest: string;
+      /** Something in it could not be looked at: nothing may be taken for absent. */
+      readonly partial: boolean;
+    }
+  | { readonly kind: 'gone'; readonly path: RelPath }
+  | { readonly kind: 'unreadable'; readonly path: RelPath; readonly reason: string };
+
+export type HashOutcome =
+  | { readonly kind: 'hash'; readonly hash: string; readonly stat: FileStat }
+  /** It changed while it was read, or is not what was expected. */
+  | { readonly kind: 'stale'; readonly saw: Entry }
+  | { readonly kind: 'failed'; readonly problem: Problem };
+
+/** A step to be carried out. `slot` names its stage file and its trash folder, and is in the journal before. */
+export interface Order {
+  readonly slot: string;
+  readonly step: Step;
+}
+
+export interface FetchOrder {
+  readonly path: RelPath;
+  /** File name in the local stage folder; partial content of an earlier try may lie there. */
+  readonly slot: string;
+  /** Bytes per second, or null. */
+  readonly limit: number | null;
+}
+
+export type FetchOutcome =
+  | {
+      readonly kind: 'staged';
+      /** What the remote showed on the one descriptor, before and after the bytes were read. */
+      readonly remote: FileStat;
+      readonly staged: FileStat;
+      readonly hash: string;
+    }
+  | { readonly kind: 'stale'; readonly saw: Entry }
+  | { readonly kind: 'failed'; readonly problem: Problem };
+
+export type RootState =
+  | { readonly kind: 'ok' }
+  /** The root or its marker is not there, is another pair's, or can not be read. */
+  | { readonly kind: 'not-ours'; readonly message: string };
+
+/** What this tree's file system can do, found out by doing it in the own folder. */
+export interface Probe {
+  /** As in /proc/self/mounts: ext4, fuse.sshfs ... */
+  readonly fsType: string;
+  /** True where every change is made on this host, so that the kernel tells of it. */
+  readonly seesAllChanges: boolean;
+  readonly readOnly: boolean;
+  readonly hardLinks: boolean;
+  readonly exchange: boolean;
+  readonly noReplace: boolean;
+  readonly symlinks: boolean;
+  /** Does an open through a symlink move the symlink's own atime? */
+  readonly linkAtime: boolean;
+  /** Step of mtimes in ns: 1n, 1_000_000_000n ... */
+  readonly mtimeStepNs: bigint;
+  /** For how long a listing may be out of date, ms. */
+  readonly listingCacheMs: number;
+}
+
+/** An intent found in the journal at a start: how far had it come? */
+export type RecoverOutcome =
+  | { readonly kind: 'finished'; readonly outcome: StepOutcome }
+  /** As if it had never been begun. */
+  | { readonly kind: 'undone' };
+
+export interface Replica {
+  readonly side: Side;
+  /** Makes the own folder and the marker if allowed, and finds out what the file system can do. */
+  prepare(marker: MarkerWish): Promise<PrepareOutcome>;
+  /** The marker as of now: asked before every batch that removes or replaces. */
+  check(uuid: string): Promise<RootState>;
+  /** lstat and readlink of each, in order; never follows. */
+  look(paths: readonly RelPath[]): Promise<readonly Entry[]>;
+  list(queries: readonly DirectoryQuery[]): Promise<readonly Listing[]>;
+  hash(path: RelPath, expected: FileStat): Promise<HashOutcome>;
+  /** One after the other, in order. */
+  carryOut(orders: readonly Order[]): Promise<readonly StepOutcome[]>;
+  recover(orders: readonly Order[]): Promise<readonly RecoverOutcome[]>;
+  /** Remote only: brings a file's bytes into the local stage folder. */
+  fetch(order: FetchOrder): Promise<FetchOutcome>;
+  /** Removes stage files by slot. */
+  discard(slots: readonly string[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface MarkerWish {
+  readonly pair: string;
+  /** The marker's uuid in the base, or null when the base knows none. */
+  readonly known: string | null;
+  /** Used for a new marker. */
+  readonly fresh: string;
+}
+
+export type PrepareOutcome =
+  | { readonly kind: 'ready'; readonly uuid: string; readonly probe: Probe }
+  | { readonly kind: 'refused'; readonly message: string };
