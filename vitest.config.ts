@@ -1,0 +1,49 @@
+import { defineConfig } from 'vitest/config';
+
+const slow = ['**/*.int.test.ts', '**/*.compose.test.ts'];
+const skipped = ['**/node_modules/**'];
+
+// Compose tests need an engine: they take part only where somebody started one and says so.
+const compose = {
+  test: {
+    name: 'compose',
+    include: ['{libs,apps,tools}/**/test/**/*.compose.test.ts', 'tests/**/*.compose.test.ts'],
+    exclude: skipped,
+    pool: 'forks' as const,
+    fileParallelism: false,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    sequence: { groupOrder: 2 },
+  },
+};
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './tools/closing-line/src/index.ts'],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{libs,apps,tools}/**/test/**/*.test.ts'],
+          exclude: [...skipped, ...slow],
+          isolate: false,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'int',
+          include: ['{libs,apps,tools}/**/test/**/*.int.test.ts', 'tests/**/*.int.test.ts'],
+          exclude: skipped,
+          pool: 'forks',
+          maxWorkers: 2,
+          fileParallelism: false, // they share CPU, ports and mounts: first make them right, then quick
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      ...(process.env.LAZYSYNC_COMPOSE === '1' ? [compose] : []),
+    ],
+  },
+});
