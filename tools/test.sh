@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# `npm test`: installs what is missing, then runs vitest on Node 24. Arguments go to vitest.
+ROOT=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd -P) || exit 1
+cd -- "$ROOT" || exit 1
+. tools/setup.sh
+setup_packages
+setup_redis
+setup_test_extras
+setup_done
+export PATH="$ROOT/node_modules/.bin:$PATH:/usr/local/sbin:/usr/sbin"
+exec node_modules/.bin/node node_modules/vitest/vitest.mjs run "$@"
