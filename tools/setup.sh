@@ -71,14 +71,14 @@ packages_install() {
   (
     cd -- "$ROOT" || exit 1
     unset npm_config_workspace npm_config_workspaces npm_config_omit npm_config_global NODE_ENV
-    exec npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund --loglevel=error 9<&-
+    exec npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund --loglevel=error
   ) >"$setup_log" 2>&1 </dev/null &
   setup_npm=$!
   wait "$setup_npm"
   setup_rc=$?
   setup_npm=
   if [ "$setup_rc" != 0 ]; then
-    setup_why=$(grep -E '^npm (error|ERR!) ' "$setup_log" | grep -vE ' (code|errno|syscall|A complete log)' | head -n 1 | sed -E 's/^npm (error|ERR!) //; s/[.]*$//')
+    setup_why=$(grep -E '^npm (error|ERR!) ' "$setup_log" | grep -vE ' (code|errno|syscall|path|dest) |A complete log' | head -n 1 | sed -E 's/^npm (error|ERR!) //; s/[.]*$//')
     packages_cleanup
     setup_fail "the packages could not be installed (npm ci ended with $setup_rc${setup_why:+: $setup_why})."
   fi
@@ -90,7 +90,8 @@ packages_install() {
 }
 
 packages_cleanup() {
-  if [ -n "$setup_npm" ]; then kill "$setup_npm" 2>/dev/null; fi
+  # npm first takes back what it did: until it has ended (it holds the lock too), nobody else may begin.
+  if [ -n "$setup_npm" ] && kill "$setup_npm" 2>/dev/null; then wait "$setup_npm"; fi
   rm -f "$setup_log"
   if [ -n "$setup_lock_dir" ]; then rm -rf "$setup_lock_dir"; else exec 9<&-; fi
 }
