@@ -12,6 +12,8 @@ const allowedInLib: Record<string, readonly string[]> = {
   'action-table': ['event-model'],
   ops: ['event-model', 'action-table'],
   ...Object.fromEntries(io.filter((lib) => lib !== 'ops').map((lib) => [lib, ['ops', ...pure]])),
+  // Above the I/O rooms: reads the base, the queue and the configuration, and writes nothing.
+  status: ['event-model', 'ops', 'base', 'queue', 'config'],
 };
 
 /** Modules that have one home; a path that ends in `/` is a folder. */

@@ -1,0 +1,45 @@
+/**
+ * What `status --json`, the dashboard and its API say of a pair. The field names are a promise to scripts: they may
+ * grow in number, never change or go.
+ */
+import type { PairState } from '@lazysync/base';
+
+export interface ProcessRef {
+  readonly pid: number;
+  readonly host: string;
+}
+
+export interface PairStatus {
+  readonly id: string;
+  readonly local: string;
+  readonly remote: string;
+  readonly state: PairState;
+  /** Jobs of the lane that are not finished. */
+  readonly queued: number;
+  /** Downloads that wait, run, or are staged and wait for their commit. */
+  readonly transfers: number;
+  /** Everything the base knows of, the root left out. */
+  readonly entries: number;
+  readonly directories: number;
+  readonly stubs: number;
+  readonly copies: number;
+  /** Bytes of the copies that are here. */
+  readonly cachedBytes: number;
+  /** Bytes of all files, as the remote has them. */
+  readonly remoteBytes: number;
+  readonly conflicts: number;
+  /** What could not be done; what waits for a person's yes is counted in `held`. */
+  readonly problems: number;
+  readonly held: number;
+  /** ISO time of the last change that was carried out. */
+  readonly lastChange: string | null;
+  readonly redis: 'up' | 'down';
+  readonly watchers: readonly ProcessRef[];
+  readonly worker: readonly ProcessRef[];
+}
+
+export interface Status {
+  /** Of this format. */
+  readonly version: 1;
+  readonly pairs: readonly PairStatus[];
+}
