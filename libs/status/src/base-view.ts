@@ -1,0 +1,109 @@
+/** Reads a pair's base beside a running worker, or with nothing running. Never writes, never throws. */
+import { statSync } from 'node:fs';
+import {
+  type BaseReader,
+  type Counts,
+  openBaseReader,
+  type PairState,
+  type StoredConflict,
+  type StoredProblem,
+  type Transfer,
+} from '@lazysync/base';
+
+export interface Progress {
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface BaseView {
+  readonly counts: Counts;
+  /** What the worker wrote last; it may have died since. null: never said. */
+  readonly state: PairState | null;
+  readonly why: string | null;
+  readonly progress: Progress | null;
+  readonly lastChange: string | null;
+  readonly transfers: readonly Transfer[];
+  readonly problems: readonly StoredProblem[];
+  readonly held: readonly StoredProblem[];
+  readonly conflicts: readonly StoredConflict[];
+}
+
+export type BaseLook =
+  | { readonly kind: 'base'; readonly view: BaseView }
+  /** The pair never ran. */
+  | { readonly kind: 'none' }
+  | { readonly kind: 'unreadable'; readonly reason: string };
+
+export interface BaseLooker {
+  look(): BaseLook;
+  close(): void;
+}
+
+const STATES: readonly string[] = [
+  'stopped',
+  'starting',
+  'syncing',
+  'idle',
+  'paused',
+  'held',
+  'remote-offline',
+  'halted',
+] satisfies PairState[];
+
+export function createBaseLooker(file: string): BaseLooker {
+  let open: { readonly reader: BaseReader; readonly identity: string } | null = null;
+  const close = (): void => {
+    open?.reader.close();
+    open = null;
+  };
+  return {
+    close,
+    look: () => {
+      try {
+        const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+        // A state folder may be removed and made anew while we look: then the open file is nobody's any more.
+        const identity = stat === undefined ? null : `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
+        if (open !== null && open.identity !== identity) close();
+        if (identity === null) return { kind: 'none' };
+        open ??= { reader: openBaseReader(file), identity };
+        return { kind: 'base', view: readView(open.reader) };
+      } catch (error) {
+        close();
+        return { kind: 'unreadable', reason: error instanceof Error ? error.message : String(error) };
+      }
+    },
+  };
+}
+
+function readView(reader: BaseReader): BaseView {
+  const state = reader.meta('state');
+  const problems = reader.problems();
+  return {
+    counts: reader.counts(),
+    state: state !== null && STATES.includes(state) ? (state as PairState) : null,
+    why: nonEmpty(reader.meta('error')) ?? nonEmpty(reader.meta('state-why')),
+    progress: parseProgress(reader.meta('progress')),
+    lastChange: nonEmpty(reader.meta('last-change')),
+    transfers: reader.transfers(),
+    problems: problems.filter((problem) => problem.code !== 'held'),
+    held: problems.filter((problem) => problem.code === 'held'),
+    conflicts: reader.conflicts(),
+  };
+}
+
+function nonEmpty(text: string | null): string | null {
+  return text === null || text === '' ? null : text;
+}
+
+function parseProgress(text: string | null): Progress | null {
+  if (text === null || text === '') return null;
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    return null; // written by another version: the page does without
+  }
+  if (typeof raw !== 'object' || raw === null) return null;
+  const { done, total } = raw as Record<string, unknown>;
+  return typeof done === 'number' && typeof total === 'number' && total > 0 ? { done, total } : null;
+}

@@ -1,0 +1,145 @@
+/** Puts together what the base and the lane say. Answers within the deadline, whatever is down. */
+import { join } from 'node:path';
+import type { StoredConflict, StoredProblem, Transfer } from '@lazysync/base';
+import type { LaneCounts, Presence, Role } from '@lazysync/queue';
+import { type BaseLook, type BaseLooker, createBaseLooker, type Progress } from './base-view.ts';
+import type { PairStatus, ProcessRef, Status } from './status.ts';
+
+/** The pairs that are asked about, as the effective configuration names them. */
+export interface StatusPair {
+  readonly id: string;
+  readonly local: string;
+  readonly remote: string;
+}
+
+/** What the lanes say: served by libs/queue. Calls may hang or reject while Redis is down. */
+export interface LaneView {
+  counts(pair: string): Promise<LaneCounts>;
+  presence(pair: string, role: Role): Promise<readonly Presence[]>;
+}
+
+export interface StatusSources {
+  readonly pairs: readonly StatusPair[];
+  /** Holds `<pair>/base.db`. */
+  readonly stateFolder: string;
+  /** null: no Redis is known. */
+  readonly lanes: LaneView | null;
+  /** After this many ms without an answer Redis counts as down. */
+  readonly deadlineMs: number;
+}
+
+/** A pair's status with the lists behind its numbers. */
+export interface PairReport {
+  readonly status: PairStatus;
+  /** Why the pair is in its state, one sentence; null when that goes without saying. */
+  readonly why: string | null;
+  readonly progress: Progress | null;
+  readonly transfers: readonly Transfer[];
+  readonly problems: readonly StoredProblem[];
+  readonly held: readonly StoredProblem[];
+  readonly conflicts: readonly StoredConflict[];
+}
+
+export interface StatusReader {
+  read(): Promise<readonly PairReport[]>;
+  /** Closes the bases; the lanes belong to the caller. */
+  close(): void;
+}
+
+export function openStatus(sources: StatusSources): StatusReader {
+  const lookers = new Map<string, BaseLooker>();
+  for (const pair of sources.pairs)
+    lookers.set(pair.id, createBaseLooker(join(sources.stateFolder, pair.id, 'base.db')));
+  return {
+    read: async () => {
+      const lanes = await Promise.all(sources.pairs.map((pair) => askLane(sources, pair.id)));
+      return sources.pairs.map((pair, index) => {
+        const look = lookers.get(pair.id)?.look() ?? { kind: 'none' };
+        return reportOf(pair, look, lanes[index] ?? null);
+      });
+    },
+    close: () => {
+      for (const looker of lookers.values()) looker.close();
+    },
+  };
+}
+
+/** What `status --json` prints: one look, then everything is closed again. */
+export async function buildStatus(sources: StatusSources): Promise<Status> {
+  const reader = openStatus(sources);
+  try {
+    return statusOf(await reader.read());
+  } finally {
+    reader.close();
+  }
+}
+
+export function statusOf(reports: readonly PairReport[]): Status {
+  return { version: 1, pairs: reports.map((report) => report.status) };
+}
+
+interface LaneAnswer {
+  readonly counts: LaneCounts;
+  readonly watchers: readonly Presence[];
+  readonly workers: readonly Presence[];
+}
+
+async function askLane({ lanes, deadlineMs }: StatusSources, pair: string): Promise<LaneAnswer | null> {
+  if (lanes === null) return null;
+  const asked = Promise.all([lanes.counts(pair), lanes.presence(pair, 'watcher'), lanes.presence(pair, 'worker')]).then(
+    ([counts, watchers, workers]): LaneAnswer => ({ counts, watchers, workers }),
+    () => null, // down is an answer: `redis: down`
+  );
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), deadlineMs);
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const refs = (present: readonly Presence[]): ProcessRef[] => present.map(({ pid, host }) => ({ pid, host }));
+
+const NO_COUNTS = { entries: 0, directories: 0, stubs: 0, copies: 0, cachedBytes: 0, remoteBytes: 0 };
+
+function reportOf(pair: StatusPair, look: BaseLook, lane: LaneAnswer | null): PairReport {
+  const view = look.kind === 'base' ? look.view : null;
+  const queued = lane === null ? 0 : lane.counts.waiting + lane.counts.active + lane.counts.delayed;
+  const working = (lane?.workers.length ?? 0) > 0;
+  const state = !working ? 'stopped' : view?.state === 'idle' && queued > 0 ? 'syncing' : (view?.state ?? 'starting');
+  const { counts = NO_COUNTS, transfers = [], problems = [], held = [], conflicts = [] } = view ?? {};
+  return {
+    status: {
+      id: pair.id,
+      local: pair.local,
+      remote: pair.remote,
+      state,
+      queued,
+      transfers: transfers.length,
+      ...counts,
+      conflicts: conflicts.length,
+      problems: problems.length,
+      held: held.length,
+      lastChange: view?.lastChange ?? null,
+      redis: lane === null ? 'down' : 'up',
+      watchers: refs(lane?.watchers ?? []),
+      worker: refs(lane?.workers ?? []),
+    },
+    why: whyOf(look, lane, working, view?.why ?? null),
+    progress: working ? (view?.progress ?? null) : null,
+    transfers,
+    problems,
+    held,
+    conflicts,
+  };
+}
+
+function whyOf(look: BaseLook, lane: LaneAnswer | null, working: boolean, said: string | null): string | null {
+  if (look.kind === 'unreadable') return look.reason;
+  if (lane === null) return 'Redis does not answer.';
+  if (working) return said;
+  return look.kind === 'none' ? 'This pair has not run yet.' : 'No worker runs for this pair.';
+}
