@@ -1,4 +1,9 @@
 /** What every process needs around its work: system calls, logs, an orderly end, time, metrics. */
+export * from './clock.ts';
+export * from './deadline.ts';
 export * from './errno.ts';
+export * from './logger.ts';
+export * from './metrics.ts';
 export * from './mounts.ts';
+export * from './shutdown.ts';
 export * from './syscalls.ts';
