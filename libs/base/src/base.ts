@@ -1,5 +1,14 @@
 /** The base: one SQLite file per pair. One writer (the worker); others read. All calls are synchronous. */
-import type { BaseChange, BaseRecord, Identity, Problem, RelPath, RemotePrint, Side, Step } from '@lazysync/event-model';
+import type {
+  BaseChange,
+  BaseRecord,
+  Identity,
+  Problem,
+  RelPath,
+  RemotePrint,
+  Side,
+  Step,
+} from '@lazysync/event-model';
 
 /** Written before a step touches a tree, cleared in the transaction that records it. */
 export interface Intent {
@@ -64,6 +73,8 @@ export interface Base extends BaseReader {
   withIdentity(identity: Identity): readonly BaseRecord[];
   /** Where the remote's former thing at `path` lies in the trash, the latest; through a buried ancestor too. */
   tombstone(path: RelPath): RelPath | null;
+  /** Where stubs at `path` may still lead, because it or a folder above was moved and they were not repointed yet. */
+  movedFrom(path: RelPath): RelPath | null;
   begin(intents: readonly Intent[]): void;
   intents(): readonly Intent[];
   /** One transaction: changes, conflicts and cleared intents together. */

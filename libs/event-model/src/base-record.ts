@@ -14,6 +14,8 @@ export interface StubRecord {
   readonly form: 'stub';
   readonly path: RelPath;
   readonly remote: RemotePrint;
+  /** The link itself, as it was made. */
+  readonly link: Identity;
 }
 
 export interface CopyRecord {
@@ -46,6 +48,21 @@ export interface SymlinkRecord {
   readonly path: RelPath;
   readonly localTarget: string;
   readonly remoteTarget: string;
+}
+
+/** The local identity a row knows, by which a thing is known again under another name. */
+export function recordIdentity(record: BaseRecord): Identity | null {
+  switch (record.kind) {
+    case 'directory':
+      return record.local;
+    case 'file':
+      return record.form === 'stub'
+        ? record.link
+        : { dev: record.local.dev, ino: record.local.ino, birthNs: record.local.birthNs };
+    case 'symlink':
+    case 'residual':
+      return null;
+  }
 }
 
 /** Something that stays on one side only: never created again on the other, never retried. */

@@ -25,7 +25,8 @@ function decodeEvent(raw: unknown): SyncEvent | string {
     case 'access':
       return side === 'local' && path !== '' ? { kind, side, path } : 'an access names no file of local';
     case 'staged':
-      if (side !== 'local' || typeof transfer !== 'string' || !/^[a-z0-9-]{1,80}$/.test(transfer)) return 'a staged event names no transfer';
+      if (side !== 'local' || typeof transfer !== 'string' || !/^[a-z0-9-]{1,80}$/.test(transfer))
+        return 'a staged event names no transfer';
       return { kind, side, path, transfer };
     case 'rescan':
       return { kind, side, path, why: typeof why === 'string' ? why.slice(0, 200) : '' };
@@ -45,7 +46,8 @@ export function decodeChangeset(raw: unknown, pair: string): Decoded {
   if (v !== 1) return refused('the job is of another version');
   if (of !== pair) return refused('the job is of another pair');
   if (typeof at !== 'number' || !Number.isFinite(at)) return refused('the job has no time');
-  if (!Array.isArray(events) || events.length > MAX_EVENTS) return refused(`the job has no list of up to ${MAX_EVENTS} events`);
+  if (!Array.isArray(events) || events.length > MAX_EVENTS)
+    return refused(`the job has no list of up to ${MAX_EVENTS} events`);
   const good: SyncEvent[] = [];
   for (const one of events as unknown[]) {
     const event = decodeEvent(one);

@@ -45,6 +45,8 @@ export interface StubEntry {
   readonly kind: 'stub';
   readonly target: string;
   readonly points: RelPath | null;
+  /** The link's own: a moved stub keeps it, a copied one has another. */
+  readonly identity: Identity;
 }
 /** Device, socket, pipe, or a folder in which another file system is mounted. */
 export interface OtherEntry {
@@ -58,14 +60,7 @@ export interface UnknownEntry {
   readonly reason: string;
 }
 
-export type Entry =
-  | Absent
-  | FileEntry
-  | DirectoryEntry
-  | SymlinkEntry
-  | StubEntry
-  | OtherEntry
-  | UnknownEntry;
+export type Entry = Absent | FileEntry | DirectoryEntry | SymlinkEntry | StubEntry | OtherEntry | UnknownEntry;
 
 export const ABSENT: Absent = { kind: 'absent' };
 
@@ -74,10 +69,10 @@ export function identityOf(entry: Entry): Identity | null {
     case 'file':
       return { dev: entry.stat.dev, ino: entry.stat.ino, birthNs: entry.stat.birthNs };
     case 'directory':
+    case 'stub':
       return entry.identity;
     case 'absent':
     case 'symlink':
-    case 'stub':
     case 'other':
     case 'unknown':
       return null;

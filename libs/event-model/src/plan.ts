@@ -113,7 +113,11 @@ export type BaseChange =
   /** Rows at and below `from` now lie at `to`. */
   | { readonly kind: 'move'; readonly from: RelPath; readonly to: RelPath }
   /** Rows at and below `path` become tombstones: they lie at `trashed`, in the remote's trash. */
-  | { readonly kind: 'bury'; readonly path: RelPath; readonly trashed: RelPath };
+  | { readonly kind: 'bury'; readonly path: RelPath; readonly trashed: RelPath }
+  /** All stubs at and below `path` lead to their own paths again after a move. */
+  | { readonly kind: 'repointed'; readonly path: RelPath }
+  /** The local version went to `conflict`. */
+  | { readonly kind: 'conflict'; readonly path: RelPath; readonly conflict: RelPath };
 
 /** Where a local thing came from, if it was moved or copied here. */
 export interface Origin {
@@ -140,6 +144,28 @@ export interface PathView {
   readonly origin?: Origin | null;
   /** For a directory: are there rows below it in the base? */
   readonly children?: boolean;
+  /** Where stubs at this path may still lead to, because it (or a folder above) was moved and they were not yet repointed. */
+  readonly movedFrom?: RelPath | null;
+}
+
+/** Why a path is planned. */
+export interface Cause {
+  /** The side that something was seen on: the other one is looked at only if the decision needs it. */
+  readonly side: Side | 'both';
+  /** A stub that is found at rest is to be downloaded. */
+  readonly hydrate: boolean;
+}
+
+/** What the planner needs to know besides what it sees. */
+export interface Policy {
+  readonly localRoot: string;
+  readonly remoteRoot: string;
+  /** What every stub's text begins with today. */
+  readonly anchor: string;
+  /** Same size, other mtime: contents up to this many bytes are compared before a copy is taken for out of date. */
+  readonly compareLimit: number;
+  /** A free name for the local version of a path that both sides changed. */
+  readonly conflictPath: (path: RelPath) => RelPath;
 }
 
 /** What is decided for a path. */
@@ -153,9 +179,13 @@ export type Decision =
       readonly why: string;
       /** The path is to be planned again after the step. */
       readonly again: boolean;
-      /** Other paths that this step makes worth looking at. */
-      readonly also: readonly RelPath[];
+      /** Another path that this step makes worth looking at. */
+      readonly also?: RelPath;
+      /** Everything below is to be looked at after the step (a folder was moved). */
+      readonly below?: boolean;
     }
+  /** A stub at rest whose content is wanted here: a transfer beside the lane. */
+  | { readonly kind: 'download'; readonly remote: RemotePrint; readonly why: string }
   /** The rows below go first, deepest first, then this path is planned again. */
   | { readonly kind: 'children-first'; readonly why: string }
   | { readonly kind: 'problem'; readonly problem: Problem };

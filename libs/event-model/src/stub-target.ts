@@ -29,3 +29,9 @@ export function stubPoints(target: string, anchors: Anchors): RelPath | null {
   }
   return null;
 }
+
+/**
+ * The atime that a stub is given when it is made (2000-01-01), and again after each judgement. An access through the
+ * link moves it: any other value means that somebody followed or read the link since.
+ */
+export const ARMED_ATIME_NS = 946_684_800n * 1_000_000_000n;

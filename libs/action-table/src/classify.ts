@@ -1,0 +1,113 @@
+/** How one side stands to the base: the rows and columns of the table. */
+import {
+  type BaseRecord,
+  type CopyRecord,
+  type Entry,
+  type FileStat,
+  type PathView,
+  type RemotePrint,
+  remotePrint,
+  samePrint,
+} from '@lazysync/event-model';
+
+export type Change =
+  | { readonly kind: 'unchanged' }
+  /** The content is the base's, what surrounds it (mode, mtime, inode) is not. */
+  | { readonly kind: 'touched' }
+  | { readonly kind: 'created' }
+  | { readonly kind: 'modified' }
+  | { readonly kind: 'deleted' }
+  /** Only contents can tell. */
+  | { readonly kind: 'compare' }
+  | { readonly kind: 'unknown'; readonly why: string };
+
+const UNCHANGED: Change = { kind: 'unchanged' };
+const TOUCHED: Change = { kind: 'touched' };
+const CREATED: Change = { kind: 'created' };
+const MODIFIED: Change = { kind: 'modified' };
+const DELETED: Change = { kind: 'deleted' };
+const COMPARE: Change = { kind: 'compare' };
+
+function unseen(entry: Entry): string | null {
+  if (entry.kind === 'unknown') return `can not be looked at (${entry.reason})`;
+  return entry.kind === 'other' ? `is a ${entry.what}` : null;
+}
+
+function sameFingerprint(record: CopyRecord, stat: FileStat): boolean {
+  const { local } = record;
+  return (
+    !record.racy &&
+    local.size === stat.size &&
+    local.mtimeNs === stat.mtimeNs &&
+    local.ctimeNs === stat.ctimeNs &&
+    local.mode === stat.mode &&
+    local.ino === stat.ino
+  );
+}
+
+function copyChange(record: CopyRecord, stat: FileStat, hash: string | null | undefined): Change {
+  if (sameFingerprint(record, stat)) return UNCHANGED;
+  if (record.local.size !== stat.size) return MODIFIED;
+  if (hash === undefined) return COMPARE;
+  if (hash === null) return { kind: 'unknown', why: 'changes while it is read' };
+  return hash === record.hash ? TOUCHED : MODIFIED;
+}
+
+/** `base` is given apart from the view because a residual counts as no base. */
+export function localChange(view: PathView, base: BaseRecord | null, local: Entry): Change {
+  const why = unseen(local);
+  if (why !== null) return { kind: 'unknown', why };
+  if (base === null || base.kind === 'residual') return local.kind === 'absent' ? UNCHANGED : CREATED;
+  if (local.kind === 'absent') return DELETED;
+  switch (base.kind) {
+    case 'directory':
+      if (local.kind !== 'directory') return MODIFIED;
+      return local.mode === base.localMode && local.identity.ino === base.local.ino ? UNCHANGED : TOUCHED;
+    case 'symlink':
+      return local.kind === 'symlink' && local.target === base.localTarget ? UNCHANGED : MODIFIED;
+    case 'file':
+      // An own stub equals the remote file whatever its version; so does one that only waits to be repointed.
+      if (local.kind === 'stub') {
+        if (local.points === view.path) return base.form === 'stub' ? UNCHANGED : TOUCHED;
+        return local.points !== null && local.points === view.movedFrom ? TOUCHED : MODIFIED;
+      }
+      if (local.kind !== 'file' || base.form === 'stub') return MODIFIED;
+      return copyChange(base, local.stat, view.localHash);
+  }
+}
+
+/** Same size and another mtime may be the mount's own doing: contents decide, where that is cheap enough. */
+function fileChange(
+  base: RemotePrint,
+  now: RemotePrint,
+  compare: boolean,
+  view: PathView,
+  hash: string | null,
+): Change {
+  if (samePrint(base, now)) return UNCHANGED;
+  if (base.size !== now.size) return MODIFIED;
+  if (base.mtimeNs === now.mtimeNs) return TOUCHED;
+  if (!compare || hash === null) return MODIFIED;
+  if (view.remoteHash === undefined) return COMPARE;
+  return view.remoteHash === hash ? TOUCHED : MODIFIED;
+}
+
+export function remoteChange(view: PathView, base: BaseRecord | null, remote: Entry, compareLimit: number): Change {
+  const why = unseen(remote);
+  if (why !== null) return { kind: 'unknown', why };
+  if (remote.kind === 'stub') return { kind: 'unknown', why: `is a stub of some client (${remote.target})` };
+  if (base === null || base.kind === 'residual') return remote.kind === 'absent' ? UNCHANGED : CREATED;
+  if (remote.kind === 'absent') return DELETED;
+  switch (base.kind) {
+    case 'directory':
+      if (remote.kind !== 'directory') return MODIFIED;
+      return remote.mode === base.remoteMode ? UNCHANGED : TOUCHED;
+    case 'symlink':
+      return remote.kind === 'symlink' && remote.target === base.remoteTarget ? UNCHANGED : MODIFIED;
+    case 'file': {
+      if (remote.kind !== 'file') return MODIFIED;
+      const hash = base.form === 'copy' ? base.hash : null;
+      return fileChange(base.remote, remotePrint(remote.stat), remote.stat.size <= compareLimit, view, hash);
+    }
+  }
+}

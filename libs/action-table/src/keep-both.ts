@@ -1,0 +1,68 @@
+/** Both sides changed: the same change is adopted, else the local version takes a conflict name and both stay. */
+import { type Decision, remotePrint } from '@lazysync/event-model';
+import { type Case, need, nothing, put } from './decide.ts';
+import { carriedTarget } from './user-link.ts';
+
+/** The same thing on both sides: only written down. Null: they differ. */
+function adopt(it: Case): Decision | null {
+  const { view, local, remote, policy } = it;
+  const { path } = view;
+  if (local.kind === 'stub' && remote.kind === 'file' && local.points === path) {
+    return nothing(
+      'a stub of this file',
+      put({ kind: 'file', form: 'stub', path, remote: remotePrint(remote.stat), link: local.identity }),
+    );
+  }
+  if (local.kind === 'directory' && remote.kind === 'directory') {
+    const record = {
+      kind: 'directory',
+      path,
+      local: local.identity,
+      localMode: local.mode,
+      remoteMode: remote.mode,
+    } as const;
+    return nothing('on both sides', put(record));
+  }
+  if (local.kind === 'symlink' && remote.kind === 'symlink') {
+    const same =
+      carriedTarget(local.target, path, policy.localRoot) === carriedTarget(remote.target, path, policy.remoteRoot);
+    return same
+      ? nothing(
+          'same link on both sides',
+          put({ kind: 'symlink', path, localTarget: local.target, remoteTarget: remote.target }),
+        )
+      : null;
+  }
+  if (local.kind !== 'file' || remote.kind !== 'file' || local.stat.size !== remote.stat.size) return null;
+  if (view.localHash === undefined || view.remoteHash === undefined) return need('local-hash', 'remote-hash');
+  if (view.localHash === null || view.localHash !== view.remoteHash) return null;
+  const { stat } = local;
+  return nothing(
+    'same content on both sides',
+    put({
+      kind: 'file',
+      form: 'copy',
+      path,
+      remote: remotePrint(remote.stat),
+      local: stat,
+      hash: view.localHash,
+      origin: 'remote',
+      racy: true,
+    }),
+  );
+}
+
+export function keepBoth(it: Case): Decision {
+  const adopted = adopt(it);
+  if (adopted !== null) return adopted;
+  const { view, local, policy } = it;
+  const path = policy.conflictPath(view.path);
+  return {
+    kind: 'step',
+    step: { kind: 'move', side: 'local', from: view.path, path, expected: local },
+    why: 'changed on both sides',
+    again: true,
+    also: path,
+    below: local.kind === 'directory',
+  };
+}

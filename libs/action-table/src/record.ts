@@ -1,0 +1,143 @@
+/** What the base holds after a step: what is REALLY there, never what was wished for. */
+import {
+  type BaseChange,
+  type Entry,
+  type FileStat,
+  identityOf,
+  type PathView,
+  type RelPath,
+  remotePrint,
+  type StagedContent,
+  type Step,
+} from '@lazysync/event-model';
+
+/** A write may come this long after a stat without moving the mtime that was seen, ns (kernel ticks, coarse clocks). */
+const RACY_NS = 2_000_000_000n;
+
+export interface DoneStep {
+  readonly step: Step;
+  readonly after: Entry;
+  readonly hash?: string;
+  readonly source?: FileStat;
+  readonly trashed?: RelPath;
+}
+
+/** The fingerprint was taken so soon after the last write that a further one may look the same. */
+export function isRacy(stat: FileStat, nowNs: bigint): boolean {
+  return nowNs - stat.mtimeNs < RACY_NS;
+}
+
+/** `view`: what the plan was made from. `staged`: for a hydrate. `nowNs`: the local clock when the step was done. */
+export function changesAfter(
+  done: DoneStep,
+  view: PathView,
+  staged: StagedContent | null,
+  nowNs: bigint,
+): readonly BaseChange[] {
+  const { step, after } = done;
+  const { path } = step;
+  const { local, remote, base } = view;
+  switch (step.kind) {
+    case 'make-stub':
+    case 'dehydrate': {
+      const link = identityOf(after);
+      if (remote?.kind !== 'file' || link === null) return [];
+      return [{ kind: 'put', record: { kind: 'file', form: 'stub', path, remote: remotePrint(remote.stat), link } }];
+    }
+    case 'repoint': {
+      const link = identityOf(after);
+      if (base?.kind !== 'file' || base.form !== 'stub' || link === null) return [];
+      return [
+        { kind: 'put', record: { ...base, link } },
+        { kind: 'repointed', path },
+      ];
+    }
+    case 'make-directory': {
+      const here = step.side === 'local' ? after : local;
+      const there = step.side === 'remote' ? after : remote;
+      if (here?.kind !== 'directory' || there?.kind !== 'directory') return [];
+      return [
+        {
+          kind: 'put',
+          record: { kind: 'directory', path, local: here.identity, localMode: here.mode, remoteMode: there.mode },
+        },
+      ];
+    }
+    case 'make-symlink': {
+      // A link that the mount makes but can not read back (EPERM) is known by the text it was given.
+      const made = after.kind === 'symlink' ? after.target : step.target;
+      const known = step.side === 'local' ? remote : local;
+      if (known?.kind !== 'symlink') return [];
+      const [localTarget, remoteTarget] = step.side === 'local' ? [made, known.target] : [known.target, made];
+      return [{ kind: 'put', record: { kind: 'symlink', path, localTarget, remoteTarget } }];
+    }
+    case 'upload':
+      if (after.kind !== 'file' || done.source === undefined || done.hash === undefined) return [];
+      return [
+        {
+          kind: 'put',
+          record: {
+            kind: 'file',
+            form: 'copy',
+            path,
+            remote: remotePrint(after.stat),
+            local: done.source,
+            hash: done.hash,
+            origin: 'local',
+            racy: isRacy(done.source, nowNs),
+          },
+        },
+      ];
+    case 'hydrate':
+      if (after.kind !== 'file' || staged === null) return [];
+      return [
+        {
+          kind: 'put',
+          record: {
+            kind: 'file',
+            form: 'copy',
+            path,
+            remote: staged.remote,
+            local: after.stat,
+            hash: staged.hash,
+            origin: 'remote',
+            racy: isRacy(after.stat, nowNs),
+          },
+        },
+      ];
+    case 'remove':
+      return step.side === 'remote' && done.trashed !== undefined
+        ? [{ kind: 'bury', path, trashed: done.trashed }]
+        : [{ kind: 'forget', path }];
+    case 'move':
+      return step.side === 'remote'
+        ? [{ kind: 'move', from: step.from, to: path }]
+        : [{ kind: 'conflict', path: step.from, conflict: path }];
+    case 'copy': {
+      const link = local === undefined ? null : identityOf(local);
+      if (after.kind !== 'file' || link === null) return [];
+      return [{ kind: 'put', record: { kind: 'file', form: 'stub', path, remote: remotePrint(after.stat), link } }];
+    }
+    case 'set-metadata': {
+      if (base?.kind === 'directory' && after.kind === 'directory') {
+        const mode = step.side === 'local' ? { localMode: after.mode } : { remoteMode: after.mode };
+        const other = step.side === 'local' ? remote : local;
+        if (other?.kind !== 'directory') return [];
+        const here = step.side === 'local' ? after : other;
+        if (here.kind !== 'directory') return [];
+        const modes = step.side === 'local' ? { remoteMode: other.mode } : { localMode: other.mode };
+        return [{ kind: 'put', record: { ...base, local: here.identity, ...modes, ...mode } }];
+      }
+      if (base?.kind !== 'file' || base.form !== 'copy' || after.kind !== 'file') return [];
+      const here = step.side === 'local' ? after : local;
+      const there = step.side === 'remote' ? after : remote;
+      if (here?.kind !== 'file' || there?.kind !== 'file') return [];
+      return [
+        {
+          kind: 'put',
+          record: { ...base, local: here.stat, remote: remotePrint(there.stat), racy: isRacy(here.stat, nowNs) },
+        },
+      ];
+    }
+  }
+}

@@ -1,0 +1,97 @@
+/** Both sides agree on the content: repoint, carry mode and mtime over, hydrate on request, write down what was seen. */
+import { type Decision, type FileStat, remotePrint, stubTarget } from '@lazysync/event-model';
+import { type Case, finalStep, need, nothing, put, stepAndAgain } from './decide.ts';
+
+function settleDirectory(it: Case): Decision {
+  const { base, local, remote, view } = it;
+  if (base?.kind !== 'directory' || local.kind !== 'directory' || remote.kind !== 'directory')
+    return nothing('in agreement');
+  const touchedHere = local.mode !== base.localMode;
+  const touchedThere = remote.mode !== base.remoteMode;
+  const record = put({
+    kind: 'directory',
+    path: view.path,
+    local: local.identity,
+    localMode: local.mode,
+    remoteMode: remote.mode,
+  });
+  if (touchedHere === touchedThere || local.mode === remote.mode) {
+    return it.localIs.kind === 'unchanged' && it.remoteIs.kind === 'unchanged'
+      ? nothing('in agreement')
+      : nothing('written down', record);
+  }
+  const side = touchedHere ? 'remote' : 'local';
+  return finalStep(
+    {
+      kind: 'set-metadata',
+      side,
+      path: view.path,
+      mode: touchedHere ? local.mode : remote.mode,
+      mtimeNs: null,
+      expected: touchedHere ? remote : local,
+    },
+    `mode changed in ${touchedHere ? 'local' : 'remote'}`,
+  );
+}
+
+function settleStub(it: Case): Decision {
+  const { base, local, remote, view, policy, cause } = it;
+  if (local.kind !== 'stub' || base?.kind !== 'file') return nothing('in agreement');
+  if (local.target !== stubTarget(policy.anchor, view.path)) {
+    return stepAndAgain(
+      { kind: 'repoint', side: 'local', path: view.path, expected: local },
+      'the stub leads to its own file again',
+    );
+  }
+  const print = remote.kind === 'file' ? remotePrint(remote.stat) : base.remote;
+  if (cause.hydrate) return { kind: 'download', remote: print, why: 'opened' };
+  const known = base.form === 'stub' && it.remoteIs.kind === 'unchanged' && base.link.ino === local.identity.ino;
+  if (known) return nothing('in agreement');
+  return nothing(
+    'written down',
+    put({ kind: 'file', form: 'stub', path: view.path, remote: print, link: local.identity }),
+  );
+}
+
+function metadataDiffers(a: FileStat, b: { readonly mode: number; readonly mtimeNs: bigint }): boolean {
+  return a.mode !== b.mode || a.mtimeNs !== b.mtimeNs;
+}
+
+function settleCopy(it: Case): Decision {
+  const { base, local, remote, view } = it;
+  if (base?.kind !== 'file' || base.form !== 'copy' || local.kind !== 'file') return nothing('in agreement');
+  if (it.localIs.kind === 'unchanged' && it.remoteIs.kind === 'unchanged') return nothing('in agreement');
+  if (remote.kind !== 'file') return need('remote');
+  const record = put({ ...base, local: local.stat, remote: remotePrint(remote.stat), racy: false });
+  if (it.remoteIs.kind === 'touched') {
+    if (!metadataDiffers(local.stat, remote.stat)) return nothing('written down', record);
+    const { mode, mtimeNs } = remote.stat;
+    return finalStep(
+      { kind: 'set-metadata', side: 'local', path: view.path, mode, mtimeNs, expected: local },
+      'touched in remote, same content',
+    );
+  }
+  if (!metadataDiffers(local.stat, base.local)) return nothing('same content', record);
+  const { mode, mtimeNs } = local.stat;
+  return finalStep(
+    { kind: 'set-metadata', side: 'remote', path: view.path, mode, mtimeNs, expected: remote },
+    'touched in local, same content',
+  );
+}
+
+export function settle(it: Case): Decision {
+  switch (it.local.kind) {
+    case 'directory':
+      return settleDirectory(it);
+    case 'stub':
+      return settleStub(it);
+    case 'file':
+      return settleCopy(it);
+    case 'absent':
+      return nothing('nothing there');
+    case 'symlink':
+    case 'other':
+    case 'unknown':
+      return nothing('in agreement');
+  }
+}

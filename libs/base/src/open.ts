@@ -1,0 +1,30 @@
+/** Opening the SQLite file: the only place that names node:sqlite. */
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
+
+export type Db = DatabaseSync;
+export type Statement = StatementSync;
+export type Input = SQLInputValue;
+
+/** Thrown when the file is there but can not be used; the caller sets it aside and begins with a first-run merge. */
+export class BaseDamaged extends Error {}
+
+export function openDatabase(file: string, access: 'write' | 'read'): Db {
+  const db = new DatabaseSync(file, { readOnly: access === 'read', timeout: 5_000 });
+  try {
+    if (access === 'write') {
+      // NORMAL: a kill loses nothing; a power cut may lose the last transactions, which a rescan finds again.
+      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;');
+      const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
+      if (version === 0) db.exec(`BEGIN; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+      else if (version !== SCHEMA_VERSION)
+        throw new BaseDamaged(`the base is of version ${version}, this program knows ${SCHEMA_VERSION}`);
+    }
+    db.prepare('SELECT id FROM dir WHERE id = 1').get();
+    return db;
+  } catch (cause) {
+    db.close();
+    if (cause instanceof BaseDamaged) throw cause;
+    throw new BaseDamaged(`the base ${file} can not be read`, { cause });
+  }
+}

@@ -1,0 +1,163 @@
+/** Everything that only reads. */
+import {
+  type BaseRecord,
+  type Identity,
+  joinPath,
+  nameOf,
+  type ProblemCode,
+  parentOf,
+  type RelPath,
+  rebase,
+  recordIdentity,
+  type Side,
+  sameIdentity,
+} from '@lazysync/event-model';
+import type { BaseReader, Counts, Intent, StoredConflict, StoredProblem, Transfer } from './base.ts';
+import { decodeJson } from './json.ts';
+import { type Db, type Input, openDatabase, type Statement } from './open.ts';
+import { COLUMNS, fromRow, type Row } from './row.ts';
+
+type NamedRow = Row & { readonly path: string; readonly name: string };
+
+const E_COLUMNS = COLUMNS.split(', ')
+  .map((column) => `e.${column}`)
+  .join(', ');
+
+export interface ReaderCore extends BaseReader {
+  withIdentity(identity: Identity): readonly BaseRecord[];
+  tombstone(path: RelPath): RelPath | null;
+  intents(): readonly Intent[];
+  movedFrom(path: RelPath): RelPath | null;
+}
+
+/** All rows of one directory lie between `path` and the first text that no longer begins with `path/`. */
+export function rangeBelow(path: RelPath): readonly [string, string] {
+  return path === '' ? ['', '\u{10FFFF}'] : [`${path}/`, `${path}0`];
+}
+
+export function createReader(db: Db): ReaderCore {
+  const prepare = (sql: string): Statement => {
+    const statement = db.prepare(sql);
+    statement.setReadBigInts(true);
+    return statement;
+  };
+  const one = prepare(`SELECT ${E_COLUMNS} FROM dir d JOIN entry e ON e.dir = d.id WHERE d.path = ? AND e.name = ?`);
+  const direct = prepare(
+    `SELECT e.name, ${E_COLUMNS} FROM dir d JOIN entry e ON e.dir = d.id WHERE d.path = ? ORDER BY e.name`,
+  );
+  const deep = prepare(
+    `SELECT d.path, e.name, ${E_COLUMNS} FROM dir d JOIN entry e ON e.dir = d.id
+     WHERE d.path = ? OR (d.path >= ? AND d.path < ?) ORDER BY d.path, e.name`,
+  );
+  const anyBelow = prepare('SELECT 1 FROM dir d JOIN entry e ON e.dir = d.id WHERE d.path = ? LIMIT 1');
+  const byInode = prepare(
+    `SELECT d.path, e.name, ${E_COLUMNS} FROM entry e JOIN dir d ON d.id = e.dir WHERE e.l_ino = ?`,
+  );
+  const buried = prepare('SELECT trashed FROM tombstone WHERE path = ? ORDER BY id DESC LIMIT 1');
+  const moved = prepare('SELECT from_path FROM moved WHERE path = ?');
+  const metaOf = prepare('SELECT value FROM meta WHERE key = ?');
+  const countRows = prepare(
+    `SELECT e.kind, count(*) AS n, sum(e.l_size) AS l, sum(e.r_size) AS r FROM dir d JOIN entry e ON e.dir = d.id
+     WHERE d.path NOT LIKE '.lazysync%' GROUP BY e.kind`,
+  );
+  const named = (rows: readonly unknown[]): BaseRecord[] =>
+    (rows as readonly NamedRow[]).map((row) => fromRow(joinPath(row.path as RelPath, row.name), row));
+  const all = <T>(sql: string, ...input: Input[]): T[] => prepare(sql).all(...input) as T[];
+
+  const get = (path: RelPath): BaseRecord | null => {
+    if (path === '') return null;
+    const row = one.get(parentOf(path), nameOf(path)) as Row | undefined;
+    return row === undefined ? null : fromRow(path, row);
+  };
+
+  return {
+    get,
+    children: (path) =>
+      (direct.all(path) as unknown as NamedRow[]).map((row) => fromRow(joinPath(path, row.name), row)),
+    below: (path) => named(deep.all(path, ...rangeBelow(path))),
+    hasBelow: (path) => anyBelow.get(path) !== undefined,
+    directories: () =>
+      all<{ path: string }>(`SELECT path FROM dir WHERE path NOT LIKE '.lazysync%' ORDER BY path`).map(
+        (row) => row.path as RelPath,
+      ),
+    withIdentity: (identity) =>
+      named(byInode.all(identity.ino)).filter((record) => sameIdentity(recordIdentity(record), identity)),
+    tombstone: (path) => {
+      for (let at = path; at !== ''; at = parentOf(at)) {
+        const found = buried.get(at) as { trashed: string } | undefined;
+        if (found === undefined) continue;
+        const lies = rebase(path, at, found.trashed as RelPath);
+        if (get(lies) !== null) return lies;
+      }
+      return null;
+    },
+    movedFrom: (path) => {
+      for (let at = path; at !== ''; at = parentOf(at)) {
+        const found = moved.get(at) as { from_path: string } | undefined;
+        if (found !== undefined) return rebase(path, at, found.from_path as RelPath);
+      }
+      return null;
+    },
+    counts: () => {
+      const counts = {
+        entries: 0,
+        directories: 0,
+        stubs: 0,
+        copies: 0,
+        cachedBytes: 0,
+        remoteBytes: 0,
+      } satisfies Counts;
+      for (const row of countRows.all() as unknown as {
+        kind: bigint;
+        n: bigint;
+        l: bigint | null;
+        r: bigint | null;
+      }[]) {
+        const n = Number(row.n);
+        const kind = Number(row.kind);
+        if (kind === 4) continue;
+        counts.entries += n;
+        if (kind === 0) counts.directories += n;
+        if (kind === 1) counts.stubs += n;
+        if (kind === 2) counts.copies += n;
+        if (kind === 1 || kind === 2) counts.remoteBytes += Number(row.r ?? 0n);
+        if (kind === 2) counts.cachedBytes += Number(row.l ?? 0n);
+      }
+      return counts;
+    },
+    transfers: () =>
+      all<{ body: string }>('SELECT body FROM transfer ORDER BY rowid').map((row) => decodeJson(row.body) as Transfer),
+    problems: () =>
+      all<{ path: string; code: string; side: string | null; message: string; since: bigint }>(
+        'SELECT path, code, side, message, since FROM problem ORDER BY path',
+      ).map(
+        (row): StoredProblem => ({
+          path: row.path as RelPath,
+          code: row.code as ProblemCode,
+          side: row.side as Side | null,
+          message: row.message,
+          since: Number(row.since),
+        }),
+      ),
+    conflicts: () =>
+      all<{ path: string; conflict: string; at: bigint }>('SELECT path, conflict, at FROM conflict ORDER BY at').map(
+        (row): StoredConflict => ({ path: row.path as RelPath, conflict: row.conflict as RelPath, at: Number(row.at) }),
+      ),
+    intents: () =>
+      all<{ slot: string; side: string; step: string; at: bigint }>(
+        'SELECT slot, side, step, at FROM intent ORDER BY rowid',
+      ).map((row) => ({
+        slot: row.slot,
+        side: row.side as Side,
+        step: decodeJson(row.step) as Intent['step'],
+        at: Number(row.at),
+      })),
+    meta: (key) => (metaOf.get(key) as { value: string } | undefined)?.value ?? null,
+    close: () => db.close(),
+  };
+}
+
+/** Beside a running worker, or with nothing running. Throws `BaseDamaged`; ENOENT-like when there is no base yet. */
+export function openBaseReader(file: string): BaseReader {
+  return createReader(openDatabase(file, 'read'));
+}

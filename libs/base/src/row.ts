@@ -1,0 +1,126 @@
+/** A base record as one row, and back. */
+import type { BaseRecord, RelPath } from '@lazysync/event-model';
+
+const KIND = { directory: 0, stub: 1, copy: 2, symlink: 3, residual: 4 } as const;
+const RACY = 1;
+const FROM_LOCAL = 2;
+
+type Cell = number | bigint | string | null | Uint8Array;
+
+/** Order of the columns in every statement that writes or reads a whole row. */
+export const COLUMNS =
+  'kind, r_size, r_mtime, r_mode, l_size, l_mtime, l_ctime, l_mode, l_dev, l_ino, l_birth, hash, flags, text1, text2';
+
+export type RowCells = readonly Cell[];
+
+const none = (count: number): null[] => new Array<null>(count).fill(null);
+
+export function toCells(record: BaseRecord): RowCells {
+  switch (record.kind) {
+    case 'directory':
+      return [
+        KIND.directory,
+        null,
+        null,
+        record.remoteMode,
+        null,
+        null,
+        null,
+        record.localMode,
+        record.local.dev,
+        record.local.ino,
+        record.local.birthNs,
+        ...none(4),
+      ];
+    case 'symlink':
+      return [KIND.symlink, ...none(12), record.localTarget, record.remoteTarget];
+    case 'residual':
+      return [KIND.residual, ...none(12), record.side, record.why];
+    case 'file': {
+      const { size, mtimeNs, mode } = record.remote;
+      if (record.form === 'stub') {
+        const { dev, ino, birthNs } = record.link;
+        return [KIND.stub, size, mtimeNs, mode, ...none(4), dev, ino, birthNs, ...none(4)];
+      }
+      const { local } = record;
+      return [
+        KIND.copy,
+        size,
+        mtimeNs,
+        mode,
+        local.size,
+        local.mtimeNs,
+        local.ctimeNs,
+        local.mode,
+        local.dev,
+        local.ino,
+        local.birthNs,
+        Buffer.from(record.hash, 'hex'),
+        (record.racy ? RACY : 0) | (record.origin === 'local' ? FROM_LOCAL : 0),
+        null,
+        null,
+      ];
+    }
+  }
+}
+
+export interface Row {
+  readonly kind: bigint;
+  readonly r_size: bigint | null;
+  readonly r_mtime: bigint | null;
+  readonly r_mode: bigint | null;
+  readonly l_size: bigint | null;
+  readonly l_mtime: bigint | null;
+  readonly l_ctime: bigint | null;
+  readonly l_mode: bigint | null;
+  readonly l_dev: bigint | null;
+  readonly l_ino: bigint | null;
+  readonly l_birth: bigint | null;
+  readonly hash: Uint8Array | null;
+  readonly flags: bigint | null;
+  readonly text1: string | null;
+  readonly text2: string | null;
+}
+
+export function fromRow(path: RelPath, row: Row): BaseRecord {
+  switch (Number(row.kind)) {
+    case KIND.directory:
+      return {
+        kind: 'directory',
+        path,
+        local: { dev: row.l_dev ?? 0n, ino: row.l_ino ?? 0n, birthNs: row.l_birth ?? 0n },
+        localMode: Number(row.l_mode),
+        remoteMode: Number(row.r_mode),
+      };
+    case KIND.symlink:
+      return { kind: 'symlink', path, localTarget: row.text1 ?? '', remoteTarget: row.text2 ?? '' };
+    case KIND.residual:
+      return { kind: 'residual', path, side: row.text1 === 'remote' ? 'remote' : 'local', why: row.text2 ?? '' };
+    default: {
+      const remote = { size: Number(row.r_size), mtimeNs: row.r_mtime ?? 0n, mode: Number(row.r_mode) };
+      if (Number(row.kind) === KIND.stub) {
+        const link = { dev: row.l_dev ?? 0n, ino: row.l_ino ?? 0n, birthNs: row.l_birth ?? 0n };
+        return { kind: 'file', form: 'stub', path, remote, link };
+      }
+      const flags = Number(row.flags);
+      return {
+        kind: 'file',
+        form: 'copy',
+        path,
+        remote,
+        local: {
+          size: Number(row.l_size),
+          mtimeNs: row.l_mtime ?? 0n,
+          ctimeNs: row.l_ctime ?? 0n,
+          mode: Number(row.l_mode),
+          dev: row.l_dev ?? 0n,
+          ino: row.l_ino ?? 0n,
+          birthNs: row.l_birth ?? 0n,
+        },
+        hash: Buffer.from(row.hash ?? new Uint8Array()).toString('hex'),
+        racy: (flags & RACY) !== 0,
+        origin: (flags & FROM_LOCAL) !== 0 ? 'local' : 'remote',
+      };
+    }
+  }
+}

@@ -1,0 +1,148 @@
+/** The one writer: rows, tombstones, journal, transfers, problems. */
+import { type BaseChange, type BaseRecord, isOwn, nameOf, parentOf, type RelPath, rebase } from '@lazysync/event-model';
+import type { Base, Transfer } from './base.ts';
+import { encodeJson } from './json.ts';
+import { openDatabase } from './open.ts';
+import { createReader, rangeBelow } from './reader.ts';
+import { COLUMNS, toCells } from './row.ts';
+
+/** `file` may be `:memory:`. Throws `BaseDamaged` when the file can not be used. */
+export function openBase(file: string): Base {
+  const db = openDatabase(file, 'write');
+  const reader = createReader(db);
+  const findDir = db.prepare('SELECT id FROM dir WHERE path = ?');
+  const addDir = db.prepare('INSERT INTO dir (path) VALUES (?)');
+  const marks = COLUMNS.split(', ')
+    .map(() => '?')
+    .join(', ');
+  const putRow = db.prepare(`INSERT OR REPLACE INTO entry (dir, name, ${COLUMNS}) VALUES (?, ?, ${marks})`);
+  const dropRow = db.prepare('DELETE FROM entry WHERE dir = ? AND name = ?');
+  const dropRowsBelow = db.prepare(
+    'DELETE FROM entry WHERE dir IN (SELECT id FROM dir WHERE path = ? OR (path >= ? AND path < ?))',
+  );
+  const dropDirs = db.prepare('DELETE FROM dir WHERE path = ? OR (path >= ? AND path < ?)');
+  const moveRow = db.prepare('UPDATE entry SET dir = ?, name = ? WHERE dir = ? AND name = ?');
+  const moveDirs = db.prepare('UPDATE dir SET path = ? || substr(path, ?) WHERE path = ? OR (path >= ? AND path < ?)');
+  const addTombstone = db.prepare('INSERT INTO tombstone (path, trashed) VALUES (?, ?)');
+  const originalOf = db.prepare('SELECT path FROM tombstone WHERE trashed = ?');
+  const addMoved = db.prepare('INSERT OR IGNORE INTO moved (path, from_path) VALUES (?, ?)');
+  const dropMoved = db.prepare('DELETE FROM moved WHERE path = ? OR (path >= ? AND path < ?)');
+  const addIntent = db.prepare('INSERT OR REPLACE INTO intent (slot, side, step, at) VALUES (?, ?, ?, ?)');
+  const dropIntent = db.prepare('DELETE FROM intent WHERE slot = ?');
+  const addTransfer = db.prepare('INSERT OR REPLACE INTO transfer (id, path, state, body) VALUES (?, ?, ?, ?)');
+  const dropTransfer = db.prepare('DELETE FROM transfer WHERE id = ?');
+  const addProblem = db.prepare(
+    `INSERT INTO problem (path, code, side, message, since) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (path) DO UPDATE SET code = excluded.code, side = excluded.side, message = excluded.message`,
+  );
+  const dropProblem = db.prepare('DELETE FROM problem WHERE path = ?');
+  const dropProblemsBelow = db.prepare('DELETE FROM problem WHERE path = ? OR (path >= ? AND path < ?)');
+  const addConflict = db.prepare('INSERT OR REPLACE INTO conflict (conflict, path, at) VALUES (?, ?, ?)');
+  const dropConflict = db.prepare('DELETE FROM conflict WHERE conflict = ?');
+  const addMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
+  const addCommand = db.prepare('INSERT OR IGNORE INTO command (id, at) VALUES (?, unixepoch())');
+
+  const dirId = (path: RelPath): number | bigint => {
+    const row = findDir.get(path) as { id: number } | undefined;
+    return row === undefined ? addDir.run(path).lastInsertRowid : row.id;
+  };
+  const put = (record: BaseRecord): void => {
+    putRow.run(dirId(parentOf(record.path)), nameOf(record.path), ...toCells(record));
+    if (record.kind === 'directory') dirId(record.path);
+  };
+  const forget = (path: RelPath): void => {
+    dropRow.run(dirId(parentOf(path)), nameOf(path));
+    const range = [path, ...rangeBelow(path)] as const;
+    dropRowsBelow.run(...range);
+    if (path !== '') dropDirs.run(...range);
+    dropConflict.run(path);
+  };
+  const move = (from: RelPath, to: RelPath): void => {
+    if (from === to) return;
+    forget(to);
+    moveRow.run(dirId(parentOf(to)), nameOf(to), dirId(parentOf(from)), nameOf(from));
+    moveDirs.run(to, from.length + 1, from, ...rangeBelow(from));
+  };
+  /** Where the stubs of a thing that lies at `path` lead: its name before it was moved or buried. */
+  const ledTo = (path: RelPath): RelPath => {
+    const before = reader.movedFrom(path);
+    if (before !== null) return before;
+    for (let at = path; at !== ''; at = parentOf(at)) {
+      const row = originalOf.get(at) as { path: string } | undefined;
+      if (row !== undefined) return rebase(path, at, row.path as RelPath);
+    }
+    return path;
+  };
+  const apply = (change: BaseChange): void => {
+    switch (change.kind) {
+      case 'put':
+        put(change.record);
+        break;
+      case 'forget':
+        forget(change.path);
+        break;
+      case 'move':
+        addMoved.run(change.to, ledTo(change.from));
+        move(change.from, change.to);
+        break;
+      case 'repointed':
+        dropMoved.run(change.path, ...rangeBelow(change.path));
+        break;
+      case 'conflict':
+        forget(change.path);
+        addConflict.run(change.conflict, change.path, Date.now());
+        break;
+      case 'bury':
+        move(change.path, change.trashed);
+        if (!isOwn(change.path)) addTombstone.run(change.path, change.trashed);
+        break;
+    }
+  };
+  const transaction = (act: () => void): void => {
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      act();
+      db.exec('COMMIT');
+    } catch (error) {
+      db.exec('ROLLBACK');
+      throw error;
+    }
+  };
+
+  return {
+    ...reader,
+    begin: (intents) =>
+      transaction(() => {
+        for (const { slot, side, step, at } of intents) addIntent.run(slot, side, encodeJson(step), at);
+      }),
+    record: (changes, cleared) => {
+      if (changes.length === 0 && cleared.length === 0) return;
+      transaction(() => {
+        for (const change of changes) apply(change);
+        for (const slot of cleared) dropIntent.run(slot);
+      });
+    },
+    putTransfer: (transfer: Transfer) => {
+      addTransfer.run(transfer.id, transfer.path, transfer.state, encodeJson(transfer));
+    },
+    dropTransfer: (id) => {
+      dropTransfer.run(id);
+    },
+    putProblem: (problem, at) => {
+      addProblem.run(problem.path, problem.code, problem.side, problem.message, at);
+    },
+    clearProblem: (path) => {
+      dropProblem.run(path);
+    },
+    clearProblemsBelow: (path) => {
+      dropProblemsBelow.run(path, ...rangeBelow(path));
+    },
+    putConflict: ({ path, conflict, at }) => {
+      addConflict.run(conflict, path, at);
+    },
+    setMeta: (key, value) => {
+      addMeta.run(key, value);
+    },
+    claimCommand: (id) => Number(addCommand.run(id).changes) === 1,
+  };
+}
