@@ -1,6 +1,7 @@
 /** Puts together what the base and the lane say. Answers within the deadline, whatever is down. */
 import { join } from 'node:path';
 import type { StoredConflict, StoredProblem, Transfer } from '@lazysync/base';
+import { withDeadline } from '@lazysync/ops';
 import type { LaneCounts, Presence, Role } from '@lazysync/queue';
 import { type BaseLook, type BaseLooker, createBaseLooker, type Progress } from './base-view.ts';
 import type { PairStatus, ProcessRef, Status } from './status.ts';
@@ -86,19 +87,10 @@ interface LaneAnswer {
 
 async function askLane({ lanes, deadlineMs }: StatusSources, pair: string): Promise<LaneAnswer | null> {
   if (lanes === null) return null;
-  const asked = Promise.all([lanes.counts(pair), lanes.presence(pair, 'watcher'), lanes.presence(pair, 'worker')]).then(
-    ([counts, watchers, workers]): LaneAnswer => ({ counts, watchers, workers }),
-    () => null, // down is an answer: `redis: down`
-  );
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), deadlineMs);
-  });
-  try {
-    return await Promise.race([asked, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const asked = Promise.all([lanes.counts(pair), lanes.presence(pair, 'watcher'), lanes.presence(pair, 'worker')]);
+  // Silence and refusal are answers here: `redis: down`.
+  const answer = await withDeadline(asked, deadlineMs, 'the lane').catch(() => null);
+  return answer === null ? null : { counts: answer[0], watchers: answer[1], workers: answer[2] };
 }
 
 const refs = (present: readonly Presence[]): ProcessRef[] => present.map(({ pid, host }) => ({ pid, host }));
