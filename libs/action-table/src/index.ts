@@ -1,6 +1,7 @@
 /** The decisions: pure, from the event, both sides as seen now, and the base. Never touches anything. */
 export { ACTION_TABLE, type Action, type LocalState, type RemoteState } from './action-table.ts';
 export { conflictPath, isConflictName } from './conflict-name.ts';
+export { agrees, diffListing, type ListedDirectory } from './diff-listing.ts';
 export { planPath } from './plan-path.ts';
 export { planStaged, type StagedDecision } from './plan-staged.ts';
 export { changesAfter, type DoneStep, isRacy } from './record.ts';

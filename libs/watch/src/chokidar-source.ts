@@ -1,0 +1,91 @@
+/** chokidar on the local folder. It can't tell reads, finished writes, mapped writes or an overflow: see local-source.ts. */
+import type { Stats } from 'node:fs';
+import { type ChangeKind, isOwn, nameOf, parseRelPath, type RelPath } from '@lazysync/event-model';
+import { errnoOf, withDeadline } from '@lazysync/ops';
+import { type FSWatcher, watch } from 'chokidar';
+import { type HintListener, type HintSource, isPassingName, type Rewatched } from './hint.ts';
+
+export interface ChokidarOptions {
+  /** Absolute. */
+  readonly root: string;
+  readonly listener: Pick<HintListener, 'onHint' | 'onLost'>;
+  readonly ignored?: (path: RelPath, directory: boolean) => boolean;
+  /** Within which it must have put up its watches, ms. */
+  readonly readyMs?: number;
+}
+
+const KINDS: Readonly<Record<string, ChangeKind>> = {
+  add: 'create',
+  addDir: 'create',
+  change: 'modify',
+  unlink: 'delete',
+  unlinkDir: 'delete',
+};
+
+export function createChokidarSource(options: ChokidarOptions): HintSource {
+  const { root, listener } = options;
+  let watcher: FSWatcher | undefined;
+  let limitTold = false;
+
+  const relative = (path: string): RelPath | null => {
+    if (path === root) return parseRelPath('');
+    const from = root === '/' ? 1 : root.length + 1;
+    return path.startsWith(root) ? parseRelPath(path.slice(from)) : null;
+  };
+
+  const leftOut = (absolute: string, stats?: Stats): boolean => {
+    const path = relative(absolute);
+    if (path === null || path === '') return false;
+    if (isOwn(path) || isPassingName(nameOf(path))) return true;
+    return stats !== undefined && (options.ignored?.(path, stats.isDirectory()) ?? false);
+  };
+
+  const failedWith = (error: unknown): void => {
+    const errno = errnoOf(error);
+    // One directory that can't be entered: the scan names it as unreadable.
+    if (errno === 'EACCES' || errno === 'EPERM' || errno === 'ENOENT') return;
+    const limit = errno === 'ENOSPC' || errno === 'EMFILE';
+    if (limit && limitTold) return;
+    limitTold ||= limit;
+    listener.onLost({
+      kind: limit ? 'watch-limit' : 'failed',
+      message: `chokidar: ${error instanceof Error ? error.message : String(error)}`,
+      mend: limit ? 'sudo sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512' : null,
+    });
+  };
+
+  return {
+    async start() {
+      const made = watch(root, {
+        followSymlinks: false,
+        alwaysStat: true,
+        atomic: false,
+        ignoreInitial: true,
+        backend: 'native',
+        ignored: leftOut,
+      });
+      watcher = made;
+      made.on('all', (event, absolute) => {
+        const path = relative(absolute);
+        const kind = KINDS[event];
+        if (kind !== undefined && path !== null && path !== '') {
+          listener.onHint({ side: 'local', path, kind, seen: true });
+        }
+      });
+      made.on('error', failedWith);
+      const ready = new Promise<void>((resolve) => made.once('ready', () => resolve()));
+      await withDeadline(ready, options.readyMs ?? 120_000, 'chokidar puts up its watches');
+    },
+    async rewatch(): Promise<Rewatched> {
+      return { fresh: [] };
+    },
+    async poll() {
+      // It has nothing that could be asked for.
+    },
+    async stop() {
+      const closing = watcher;
+      watcher = undefined;
+      if (closing !== undefined) await withDeadline(closing.close(), 1_500, 'chokidar closes');
+    },
+  };
+}

@@ -1,0 +1,376 @@
+/**
+ * One inotify watch per directory of a tree. On a mount every call that names a path goes through the thread pool, so
+ * that a mount that hangs can't stop the process; next to the disk the calls are made in place, which keeps the order
+ * of events and of what a new directory already holds.
+ */
+import { closeSync, type Dirent, readdirSync, readFileSync } from 'node:fs';
+import { lstat, readdir } from 'node:fs/promises';
+import { joinPath, type RelPath, ROOT, type Side } from '@lazysync/event-model';
+import {
+  type Errno,
+  errnoOf,
+  failed,
+  inotifyAddWatch,
+  inotifyAddWatchAsync,
+  inotifyInit,
+  inotifyRead,
+  inotifyRmWatch,
+  onReadable,
+  type Registration,
+  type Result,
+} from '@lazysync/ops';
+import { type HintListener, type HintSource, isLeftOut, type Lost, type Rewatched } from './hint.ts';
+import {
+  decodeInotify,
+  IN_ATTRIB,
+  IN_CLOSE_NOWRITE,
+  IN_CLOSE_WRITE,
+  IN_CREATE,
+  IN_DELETE,
+  IN_IGNORED,
+  IN_ISDIR,
+  IN_MODIFY,
+  IN_MOVED_FROM,
+  IN_MOVED_TO,
+  IN_OPEN,
+  IN_Q_OVERFLOW,
+  IN_UNMOUNT,
+  type InotifyEvent,
+  type InotifyMode,
+  MASKS,
+} from './inotify-events.ts';
+import { createWatchTable } from './watch-table.ts';
+
+export interface InotifyOptions {
+  /** Absolute. */
+  readonly root: string;
+  readonly side: Side;
+  readonly mode: InotifyMode;
+  /** The tree lies on a mount that may hang. */
+  readonly mount: boolean;
+  readonly listener: HintListener;
+  /** Neither watched nor told of. Default: nothing besides our own names. */
+  readonly ignored?: (path: RelPath, directory: boolean) => boolean;
+}
+
+export interface InotifySource extends HintSource {
+  /** Directories that are watched. */
+  watched(): number;
+  /** Names that were seen while the watches were put up at the start. */
+  entriesAtStart(): number;
+}
+
+const BUFFER_BYTES = 256 * 1024;
+const IN_FLIGHT = 16;
+/** How long the second half of a rename is waited for, ms. */
+const HALF_MOVE_MS = 500;
+const STASH_LIMIT = 10_000;
+
+function limitReached(name: 'max_user_watches' | 'max_user_instances', what: string): Lost {
+  let now = 0;
+  try {
+    now = Number(readFileSync(`/proc/sys/fs/inotify/${name}`, 'utf8'));
+  } catch (error) {
+    if (errnoOf(error) === null) throw error;
+  }
+  const wanted = Math.max(name === 'max_user_watches' ? 524_288 : 512, 2 * now);
+  return { kind: 'watch-limit', message: `${what} (limit ${now})`, mend: `sudo sysctl fs.inotify.${name}=${wanted}` };
+}
+
+interface HalfMove {
+  readonly from: RelPath;
+  readonly directory: boolean;
+  readonly at: number;
+}
+
+export function createInotifySource(options: InotifyOptions): InotifySource {
+  const { root, side, mode, mount, listener } = options;
+  const ignored = options.ignored ?? (() => false);
+  const mask = MASKS[mode];
+  const table = createWatchTable();
+  const buffer = Buffer.alloc(BUFFER_BYTES);
+  const halfMoves = new Map<number, HalfMove>();
+  const tasks = new Set<Promise<void>>();
+  const waiting: RelPath[] = [];
+  let fd = -1;
+  let readable: Registration | undefined;
+  let stopped = false;
+  let limitTold = false;
+  let limitHits = 0;
+  let entries = 0;
+  let adding = 0;
+  /** RACE: events of a watch whose number the thread pool has not handed over yet. */
+  const stash = new Map<number, InotifyEvent[]>();
+  let stashed = 0;
+
+  const absolute = (path: RelPath): string => (path === '' ? root : `${root}/${path}`);
+  const hint = (path: RelPath, kind: 'create' | 'modify' | 'delete'): void =>
+    listener.onHint({ side, path, kind, seen: true });
+
+  const background = (work: Promise<void>): void => {
+    const task = work
+      .catch((error: unknown) => {
+        if (!stopped) listener.onLost({ kind: 'failed', message: String(error), mend: null });
+      })
+      .finally(() => tasks.delete(task));
+    tasks.add(task);
+  };
+
+  // ------------------------------------------------------------------------------------------------ adding watches
+
+  /** True if the directory was not watched before, or its watch had gone stale. */
+  const added = (path: RelPath, result: Result<number>): boolean => {
+    if (failed(result)) {
+      refused(path, result);
+      return false;
+    }
+    const fresh = table.wdOf(path) !== result;
+    const stale = table.set(path, result);
+    if (stale !== null) inotifyRmWatch(fd, stale);
+    const early = stash.get(result);
+    if (early !== undefined) {
+      stash.delete(result);
+      stashed -= early.length;
+      for (const event of early) take(event);
+    }
+    return fresh;
+  };
+
+  const refused = (path: RelPath, errno: Errno): void => {
+    if (errno === 'ENOSPC') {
+      if (!limitTold) listener.onLost(limitReached('max_user_watches', 'the kernel watches no further directories'));
+      limitTold = true;
+      limitHits++;
+      return;
+    }
+    // Gone or unreadable: the scan says so. What stood for the path does no longer.
+    for (const wd of table.dropBelow(path)) inotifyRmWatch(fd, wd);
+  };
+
+  const addNow = (path: RelPath): boolean => added(path, inotifyAddWatch(fd, absolute(path), mask));
+
+  const addLater = async (path: RelPath): Promise<boolean> => {
+    adding++;
+    try {
+      const result = await inotifyAddWatchAsync(fd, absolute(path), mask);
+      return !stopped && added(path, result);
+    } finally {
+      adding--;
+      if (adding === 0) {
+        stash.clear();
+        stashed = 0;
+      }
+    }
+  };
+
+  /** Hints for what a directory holds; its own directories are followed in turn. */
+  const found = (directory: RelPath, names: readonly Dirent[], report: boolean, next: RelPath[]): void => {
+    for (const one of names) {
+      if (isLeftOut(directory, one.name)) continue;
+      const path = joinPath(directory, one.name);
+      if (ignored(path, one.isDirectory())) continue;
+      entries++;
+      if (report) hint(path, 'create');
+      if (one.isDirectory()) next.push(path);
+    }
+  };
+
+  /** ORDER: the watch before the look, so that what comes in between is told twice rather than never. */
+  const followNow = (top: RelPath, report: boolean): void => {
+    const next = [top];
+    for (let path = next.pop(); path !== undefined; path = next.pop()) {
+      addNow(path);
+      try {
+        found(path, readdirSync(absolute(path), { withFileTypes: true }), report, next);
+      } catch (error) {
+        if (errnoOf(error) === null) throw error; // gone again, or unreadable: events or the scan tell
+      }
+    }
+  };
+
+  const followLater = (top: RelPath): void => {
+    waiting.push(top);
+    while (!stopped && tasks.size < IN_FLIGHT && waiting.length > 0) background(followWaiting());
+  };
+
+  const followWaiting = async (): Promise<void> => {
+    for (let path = waiting.shift(); path !== undefined && !stopped; path = waiting.shift()) {
+      await addLater(path);
+      const next: RelPath[] = [];
+      try {
+        found(path, await readdir(absolute(path), { withFileTypes: true }), true, next);
+      } catch (error) {
+        if (errnoOf(error) === null) throw error;
+      }
+      for (const one of next) followLater(one);
+    }
+  };
+
+  const follow = (path: RelPath): void => {
+    if (mount) followLater(path);
+    else followNow(path, true);
+  };
+
+  // --------------------------------------------------------------------------------------------------------- events
+
+  const movedIn = (event: InotifyEvent, path: RelPath, directory: boolean): void => {
+    const half = halfMoves.get(event.cookie);
+    halfMoves.delete(event.cookie);
+    if (half !== undefined) {
+      if (directory) for (const wd of table.move(half.from, path)) inotifyRmWatch(fd, wd);
+      listener.onMoved?.(half.from, path);
+    }
+    hint(path, 'create');
+    // Also after a rename inside: it may have come before all of its folders were followed.
+    if (directory) follow(path);
+  };
+
+  const movedOut = (half: HalfMove): void => {
+    if (half.directory) for (const wd of table.dropBelow(half.from)) inotifyRmWatch(fd, wd);
+  };
+
+  const changedAttributes = (path: RelPath): void => {
+    // A link has nothing that is synced besides its text; our own re-arming of its atime must not look like a change.
+    if (side === 'remote') hint(path, 'modify');
+    else {
+      background(
+        lstat(absolute(path)).then(
+          (stat) => (stat.isSymbolicLink() || stopped ? undefined : hint(path, 'modify')),
+          (error: unknown) => {
+            if (errnoOf(error) === null) throw error;
+          },
+        ),
+      );
+    }
+  };
+
+  const takeNamed = (event: InotifyEvent, path: RelPath, directory: boolean): void => {
+    const { mask: bits } = event;
+    if ((bits & IN_OPEN) !== 0) {
+      if (!directory) listener.onOpen?.(path);
+    } else if ((bits & IN_MODIFY) !== 0) {
+      listener.onWriting?.(path, true);
+      hint(path, 'modify');
+    } else if ((bits & IN_CLOSE_WRITE) !== 0) {
+      listener.onWriting?.(path, false);
+      hint(path, 'modify');
+    } else if ((bits & IN_ATTRIB) !== 0) changedAttributes(path);
+    else if ((bits & IN_CREATE) !== 0) {
+      hint(path, 'create');
+      if (directory) follow(path);
+    } else if ((bits & IN_DELETE) !== 0) hint(path, 'delete');
+    else if ((bits & IN_MOVED_FROM) !== 0) {
+      halfMoves.set(event.cookie, { from: path, directory, at: performance.now() });
+      hint(path, 'delete');
+    } else if ((bits & IN_MOVED_TO) !== 0) movedIn(event, path, directory);
+  };
+
+  const keepForLater = (event: InotifyEvent): void => {
+    if (adding === 0 || stashed >= STASH_LIMIT) return;
+    const early = stash.get(event.wd);
+    if (early === undefined) stash.set(event.wd, [event]);
+    else early.push(event);
+    stashed++;
+  };
+
+  const overflowed = (): void => {
+    halfMoves.clear();
+    // ORDER: the tree is watched again before anybody looks for what was missed.
+    if (!mount) followNow(ROOT, false);
+    listener.onLost({ kind: 'overflow', message: 'the kernel dropped events of a burst', mend: null });
+  };
+
+  const take = (event: InotifyEvent): void => {
+    const directory = table.pathOf(event.wd);
+    if ((event.mask & IN_Q_OVERFLOW) !== 0) overflowed();
+    else if ((event.mask & IN_IGNORED) !== 0) table.drop(event.wd);
+    else if (directory === undefined) keepForLater(event);
+    else takeIn(directory, event);
+  };
+
+  const takeIn = (directory: RelPath, event: InotifyEvent): void => {
+    if ((event.mask & IN_UNMOUNT) !== 0) {
+      if (directory === '')
+        listener.onLost({ kind: 'unmounted', message: 'the file system was unmounted', mend: null });
+      return;
+    }
+    if (event.name === null) return;
+    const isDirectory = (event.mask & IN_ISDIR) !== 0;
+    if (event.name === '') {
+      if (!isDirectory) return;
+      if ((event.mask & IN_OPEN) !== 0) listener.onListing?.(directory, true);
+      else if ((event.mask & IN_CLOSE_NOWRITE) !== 0) listener.onListing?.(directory, false);
+      return;
+    }
+    if (isLeftOut(directory, event.name)) return;
+    const path = joinPath(directory, event.name);
+    if (!ignored(path, isDirectory)) takeNamed(event, path, isDirectory);
+  };
+
+  /** False when nothing was there. */
+  const readOnce = (): boolean => {
+    if (stopped || fd < 0) return false;
+    const got = inotifyRead(fd, buffer);
+    if (failed(got)) throw new Error(`inotify can not be read: ${got}`);
+    for (const event of decodeInotify(buffer, got)) take(event);
+    if (halfMoves.size > 0) {
+      const old = performance.now() - HALF_MOVE_MS;
+      for (const [cookie, half] of halfMoves) {
+        if (half.at >= old) continue;
+        halfMoves.delete(cookie);
+        movedOut(half);
+      }
+    }
+    return got > 0;
+  };
+
+  return {
+    async start() {
+      const made = inotifyInit();
+      if (failed(made)) {
+        listener.onLost(limitReached('max_user_instances', `inotify can not be used: ${made}`));
+        return;
+      }
+      fd = made;
+      if (mount) await addLater(ROOT);
+      else followNow(ROOT, false);
+      readable = onReadable(fd, () => {
+        readOnce();
+      });
+    },
+    async rewatch(paths): Promise<Rewatched> {
+      const fresh: RelPath[] = [];
+      if (fd < 0 || stopped) return { fresh };
+      const hitsBefore = limitHits;
+      let at = 0;
+      const some = async (): Promise<void> => {
+        for (let path = paths[at++]; path !== undefined && !stopped; path = paths[at++]) {
+          if (mount ? await addLater(path) : addNow(path)) fresh.push(path);
+          // Thousands in place must not hold up the loop.
+          if (!mount && at % 500 === 0) await new Promise(setImmediate);
+        }
+      };
+      await Promise.all(Array.from({ length: mount ? IN_FLIGHT : 1 }, some));
+      // All found room again: the next shortage is news.
+      if (limitHits === hitsBefore) limitTold = false;
+      return { fresh };
+    },
+    async poll() {
+      while (readOnce());
+      if (tasks.size > 0) await Promise.all(tasks);
+      while (readOnce());
+    },
+    async stop() {
+      if (stopped) return;
+      stopped = true;
+      readable?.close();
+      waiting.length = 0;
+      // RACE: while a call with this descriptor hangs in a mount its number must not be given to another file; then
+      // it stays open until the process ends.
+      if (fd >= 0 && adding === 0) closeSync(fd);
+      fd = -1;
+    },
+    watched: () => table.size(),
+    entriesAtStart: () => entries,
+  };
+}
