@@ -34,5 +34,4 @@ COPY --link docker/bin/ /usr/local/bin/
 COPY --link --chown=1000:1000 docker/demo/ /demo/remote/
 RUN install -d -o 1000 -g 1000 -m 0755 /demo /demo/local && install -d -o 1000 -g 1000 -m 0700 /state
 USER 1000:1000
-ENTRYPOINT ["docker-entrypoint.sh"]
 CMD ["lazysync", "--help"]
