@@ -37,6 +37,11 @@ export interface RawName {
   readonly utf8: boolean;
 }
 
+/** A name of a directory and what lstat said of it: its stat, or an errno name. */
+export interface ScannedName extends RawName {
+  readonly seen: RawStat | string;
+}
+
 export interface OpenFile {
   /** What the descriptor shows, fetched anew from a mount's server (statx FORCE_SYNC on the descriptor). */
   stat(): Promise<RawStat>;
@@ -77,4 +82,16 @@ export interface FsPort {
   openForWriting(path: string): Promise<'no' | 'yes' | 'unknown'>;
   /** Makes renames in a directory durable; does nothing where that proves nothing. */
   syncDirectory(path: string): Promise<void>;
+  /** `readdir` and `lstat` of each name in one go, where that is cheaper. */
+  scan?(path: string): Promise<readonly ScannedName[]>;
+  /**
+   * Only where the root can be replaced under us (unmounted, mounted over, renamed): every call fails with ESTALE from
+   * then on, until `renew` accepts what lies at the root's path now, or again after `distrust`.
+   */
+  readonly root?: RootControl;
+}
+
+export interface RootControl {
+  renew(): Promise<void>;
+  distrust(): void;
 }

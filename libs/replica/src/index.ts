@@ -1,1 +1,6 @@
-export {};
+/** One tree: looking at it, changing it, in this process or behind an endpoint. */
+export * from './disk-fs.ts';
+export * from './entry-of.ts';
+export * from './fs-port.ts';
+export * from './listing.ts';
+export * from './replica.ts';

@@ -1,0 +1,55 @@
+/** An open file of a tree. Bytes always move through the thread pool: a local disk may be slow to answer for them. */
+import fs from 'node:fs';
+import { errnoOf, failed, setTimesOf, setTimesOfAsync, statDescriptor, statDescriptorAsync } from '@lazysync/ops';
+import { FsError, type OpenFile } from './fs-port.ts';
+import { rawStat, rawStatx } from './raw-stat.ts';
+
+type Callback<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
+
+function later<T>(call: string, path: string, run: (callback: Callback<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    run((error, value) => {
+      if (error === null) resolve(value as T);
+      else reject(new FsError(errnoOf(error) ?? 'EIO', call, path, error));
+    });
+  });
+}
+
+export interface DiskFile extends OpenFile {
+  readonly fd: number;
+}
+
+/** `blocking`: calls may be made at once (a local disk). */
+export function openFile(fd: number, path: string, blocking: boolean): DiskFile {
+  let open = true;
+  return {
+    fd,
+    async stat() {
+      const stat = blocking ? statDescriptor(fd) : await statDescriptorAsync(fd);
+      if (!failed(stat)) return rawStatx(stat);
+      if (stat !== 'ENOSYS' && stat !== 'EINVAL') throw new FsError(stat, 'stat', path);
+      return rawStat(await later('stat', path, (done) => fs.fstat(fd, { bigint: true }, done)));
+    },
+    read: (into, at) => later('read', path, (done) => fs.read(fd, into, 0, into.length, at, done)),
+    async write(bytes, at) {
+      for (let from = 0; from < bytes.length; ) {
+        const start = from;
+        from += await later<number>('write', path, (done) =>
+          fs.write(fd, bytes, start, bytes.length - start, at + start, done),
+        );
+      }
+    },
+    truncate: (size) => later('truncate', path, (done) => fs.ftruncate(fd, size, done)),
+    chmod: (mode) => later('chmod', path, (done) => fs.fchmod(fd, mode, done)),
+    async setMtime(mtimeNs) {
+      const error = blocking ? setTimesOf(fd, { mtimeNs }) : await setTimesOfAsync(fd, { mtimeNs });
+      if (error !== null) throw new FsError(error, 'set mtime', path);
+    },
+    sync: () => later('sync', path, (done) => fs.fsync(fd, done)),
+    async close() {
+      if (!open) return;
+      open = false;
+      await later<void>('close', path, (done) => fs.close(fd, done));
+    },
+  };
+}

@@ -1,0 +1,153 @@
+/** What lies in directories, with a digest by which an unchanged one is known again. */
+import { hash } from 'node:crypto';
+import { type Anchors, type Entry, OWN_FOLDER, type RelPath } from '@lazysync/event-model';
+import { type EntryContext, entryContext, entryFrom, entryFromStat, MOUNTED_INSIDE, mapParallel } from './entry-of.ts';
+import { FsError, type FsPort, type RawStat, type ScannedName } from './fs-port.ts';
+import type { DirectoryQuery, ListedName, Listing } from './replica.ts';
+
+export interface ListOptions {
+  readonly anchors: Anchors;
+  /** Directories in flight at once: 1 on a local disk, >= 16 on a mount. */
+  readonly parallel: number;
+  /**
+   * Inodes and ctimes mean something (a local disk), so they are in the digest. On a mount they change by themselves
+   * there, and links are read for the digest instead.
+   */
+  readonly exact: boolean;
+}
+
+/** Content on its way into place, ours or another client's: nothing to anybody else. */
+export function isStageName(name: string): boolean {
+  return name.startsWith('.lazysync-') && name.endsWith('.part');
+}
+
+export async function list(
+  fs: FsPort,
+  queries: readonly DirectoryQuery[],
+  options: ListOptions,
+): Promise<readonly Listing[]> {
+  const context = await entryContext(fs, options.anchors);
+  return await mapParallel(queries, options.parallel, (query) => listOne(fs, query, context, options));
+}
+
+async function scan(fs: FsPort, path: RelPath): Promise<readonly ScannedName[]> {
+  if (fs.scan !== undefined) return await fs.scan(path);
+  const names = await fs.readdir(path);
+  return await mapParallel(names, 16, async (one) => {
+    if (!one.utf8) return { ...one, seen: 'EILSEQ' };
+    try {
+      return { ...one, seen: await fs.lstat(below(path, one.name)) };
+    } catch (error) {
+      if (error instanceof FsError) return { ...one, seen: error.code };
+      throw error;
+    }
+  });
+}
+
+function below(path: string, name: string): string {
+  return path === '' ? name : `${path}/${name}`;
+}
+
+async function listOne(
+  fs: FsPort,
+  query: DirectoryQuery,
+  context: EntryContext,
+  options: ListOptions,
+): Promise<Listing> {
+  const { path } = query;
+  try {
+    const self = path === '' || context.rootDev === null ? null : await fs.lstat(path);
+    if (self !== null && self.kind !== 'directory') return { kind: 'gone', path };
+    if (self !== null && self.dev !== context.rootDev) return { kind: 'unreadable', path, reason: MOUNTED_INSIDE };
+    return await read(fs, query, context, options);
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
+    switch (error.code) {
+      case 'ENOENT':
+      case 'ENOTDIR':
+      case 'ELOOP':
+      case 'EXDEV':
+        return { kind: 'gone', path };
+      default:
+        return { kind: 'unreadable', path, reason: error.code };
+    }
+  }
+}
+
+interface Seen {
+  readonly name: string;
+  readonly stat: RawStat | null;
+  readonly entry: Entry | null;
+}
+
+async function read(fs: FsPort, query: DirectoryQuery, context: EntryContext, options: ListOptions): Promise<Listing> {
+  const { path, known } = query;
+  const unsyncable: string[] = [];
+  const seen: Seen[] = [];
+  let partial = false;
+  for (const { name, utf8, seen: what } of await scan(fs, path)) {
+    if (path === '' && name === OWN_FOLDER) continue;
+    if (!utf8) {
+      unsyncable.push(name);
+    } else if (typeof what !== 'string') {
+      if (what.kind === 'file' && isStageName(name)) continue;
+      seen.push({ name, stat: what, entry: what.kind === 'symlink' ? null : entryFromStat(what, context) });
+    } else if (what !== 'ENOENT') {
+      partial = true;
+      seen.push({ name, stat: null, entry: { kind: 'unknown', reason: what } });
+    }
+  }
+  seen.sort((a, b) => (a.name < b.name ? -1 : 1));
+  unsyncable.sort();
+
+  const withLinks = async (): Promise<readonly ListedName[]> =>
+    await mapParallel(seen, options.exact ? 1 : 16, async ({ name, stat, entry }) => {
+      if (entry !== null || stat === null) return { name, entry: entry as Entry };
+      return { name, entry: await linkAt(fs, below(path, name), stat, context) };
+    });
+  // ORDER: on a local disk the digest is made first: an unchanged directory's links are not read, which would move
+  // their atimes.
+  let names = options.exact ? null : await withLinks();
+  const digest = digestOf(seen, names, unsyncable, options.exact);
+  if (known !== undefined && known === digest) return { kind: 'same', path };
+  names ??= await withLinks();
+  const present = names.filter((one) => one.entry.kind !== 'absent');
+  return { kind: 'listing', path, names: present, unsyncable, digest, partial };
+}
+
+async function linkAt(fs: FsPort, path: string, stat: RawStat, context: EntryContext): Promise<Entry> {
+  try {
+    return await entryFrom(fs, path, stat, context);
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
+    return error.code === 'ENOENT' ? { kind: 'absent' } : { kind: 'unknown', reason: error.code };
+  }
+}
+
+/** atimes are left out, as are the ctimes of links: arming a stub moves them. */
+function digestOf(
+  seen: readonly Seen[],
+  links: readonly ListedName[] | null,
+  unsyncable: readonly string[],
+  exact: boolean,
+): string {
+  let text = '';
+  for (let i = 0; i < seen.length; i++) {
+    const { name, stat, entry } = seen[i] as Seen;
+    text += `${name}\0`;
+    if (stat === null) {
+      text += `?${entry?.kind === 'unknown' ? entry.reason : ''}`;
+    } else if (stat.kind === 'directory') {
+      // Its own times tell of its names, which its own listing shows.
+      text += exact ? `d${stat.mode} ${stat.ino} ${stat.dev}` : `d${stat.mode} ${entry?.kind}`;
+    } else {
+      text += `${stat.kind} ${stat.size} ${stat.mtimeNs} ${stat.mode}`;
+      if (exact) text += ` ${stat.ino}${stat.kind === 'symlink' ? '' : ` ${stat.ctimeNs}`}`;
+      const link = links?.[i]?.entry;
+      if (stat.kind === 'symlink' && link !== undefined) text += JSON.stringify(link);
+    }
+    text += '\0';
+  }
+  for (const name of unsyncable) text += `!${name}\0`;
+  return hash('sha1', text, 'base64');
+}
