@@ -17,6 +17,8 @@ export interface Intent {
   readonly step: Step;
   /** ms since 1970. */
   readonly at: number;
+  /** Of an upload, written a second time once its content is staged. */
+  readonly staged?: { readonly stat: FileStat; readonly hash: string; readonly source: FileStat };
 }
 
 export type TransferState = 'queued' | 'running' | 'staged';
@@ -25,10 +27,11 @@ export interface Transfer {
   readonly id: string;
   readonly path: RelPath;
   readonly state: TransferState;
+  /** The version this was begun for. */
   readonly remote: RemotePrint;
   readonly bytes: number;
-  /** Set once `staged`: what `StagedContent` needs, codec-encoded by the base. */
-  readonly staged: { readonly stat: import('@lazysync/event-model').FileStat; readonly hash: string } | null;
+  /** Set once `staged`: the stage file, and the version that was fetched. */
+  readonly staged: { readonly stat: FileStat; readonly hash: string; readonly remote: RemotePrint } | null;
 }
 
 export interface Counts {

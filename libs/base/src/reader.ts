@@ -146,12 +146,11 @@ export function createReader(db: Db): ReaderCore {
     intents: () =>
       all<{ slot: string; side: string; step: string; at: bigint }>(
         'SELECT slot, side, step, at FROM intent ORDER BY rowid',
-      ).map((row) => ({
-        slot: row.slot,
-        side: row.side as Side,
-        step: decodeJson(row.step) as Intent['step'],
-        at: Number(row.at),
-      })),
+      ).map((row) => {
+        const { step, staged } = decodeJson(row.step) as Pick<Intent, 'step' | 'staged'>;
+        const intent = { slot: row.slot, side: row.side as Side, step, at: Number(row.at) };
+        return staged === undefined ? intent : { ...intent, staged };
+      }),
     meta: (key) => (metaOf.get(key) as { value: string } | undefined)?.value ?? null,
     close: () => db.close(),
   };

@@ -41,11 +41,28 @@ export type HashOutcome =
   | { readonly kind: 'stale'; readonly saw: Entry }
   | { readonly kind: 'failed'; readonly problem: Problem };
 
+/** An upload's content, staged on the remote where nobody sees it. */
+export interface StagedUpload {
+  /** The staged file's own, read from its descriptor: what the base will hold for the remote. */
+  readonly stat: FileStat;
+  /** sha256, hex. */
+  readonly hash: string;
+  /** What the local file showed before and after its bytes were read. */
+  readonly source: FileStat;
+}
+
 /** A step to be carried out. `slot` names its stage file and its trash folder, and is in the journal before. */
 export interface Order {
   readonly slot: string;
   readonly step: Step;
+  /** Of an upload, once it is staged. */
+  readonly staged?: StagedUpload;
 }
+
+export type StageOutcome =
+  | { readonly kind: 'staged'; readonly upload: StagedUpload }
+  | { readonly kind: 'stale'; readonly saw: Entry }
+  | { readonly kind: 'failed'; readonly problem: Problem };
 
 export interface FetchOrder {
   readonly path: RelPath;
@@ -106,6 +123,8 @@ export interface Replica {
   look(paths: readonly RelPath[]): Promise<readonly Entry[]>;
   list(queries: readonly DirectoryQuery[]): Promise<readonly Listing[]>;
   hash(path: RelPath, expected: FileStat): Promise<HashOutcome>;
+  /** Remote only: writes an upload's content into the stage folder; the order then goes to `carryOut` with it. */
+  stage(order: Order): Promise<StageOutcome>;
   /** One after the other, in order. */
   carryOut(orders: readonly Order[]): Promise<readonly StepOutcome[]>;
   recover(orders: readonly Order[]): Promise<readonly RecoverOutcome[]>;

@@ -1,0 +1,28 @@
+/** Everything the worker of one pair acts through. Tests wrap these; no switch for them exists in the libs. */
+import type { Base } from '@lazysync/base';
+import type { EventOutcome, Policy, RelPath, SyncEvent } from '@lazysync/event-model';
+import type { Replica } from '@lazysync/replica';
+
+export interface PairPorts {
+  readonly pair: string;
+  readonly base: Base;
+  readonly local: Replica;
+  readonly remote: Replica;
+  readonly policy: Policy;
+  /** ms since 1970. */
+  readonly now: () => number;
+  /** A name for a step's stage file and trash folder, never given twice: `<UTC>-<client>-<n>`. */
+  readonly slot: () => string;
+  readonly ignored: (path: RelPath, directory: boolean) => boolean;
+  /** Appends to this pair's own lane. */
+  readonly publish: (events: readonly SyncEvent[]) => Promise<void>;
+  readonly uuids: { readonly local: string; readonly remote: string };
+  readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string, more?: object) => void;
+  /** How many downloads run side by side. */
+  readonly downloads: number;
+}
+
+/** The pair may not go on until a person has looked: a root is not ours any more, or was emptied. */
+export class PairHeld extends Error {}
+
+export type { EventOutcome };

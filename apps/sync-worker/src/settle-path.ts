@@ -1,0 +1,205 @@
+/**
+ * The loop: look, plan, journal, carry out, record, and again until the path is at rest. Everything the worker does to
+ * a tree goes through here, one step at a time.
+ */
+import { changesAfter, planPath } from '@lazysync/action-table';
+import {
+  type BaseChange,
+  type Cause,
+  type Decision,
+  depthOf,
+  type Entry,
+  nameOf,
+  otherSide,
+  parentOf,
+  type PathView,
+  type Problem,
+  type RelPath,
+  type Side,
+  type StagedContent,
+  type Step,
+  type StepOutcome,
+} from '@lazysync/event-model';
+import { guard, isGuarded } from './guards.ts';
+import { fill, lookAt } from './look.ts';
+import type { PairPorts } from './ports.ts';
+
+/** A path that keeps changing under our hands is left for later. */
+const MAX_TURNS = 12;
+
+/** Nothing to undo or to finish after a crash: looking again comes to the same. */
+const UNJOURNALED: ReadonlySet<Step['kind']> = new Set(['make-stub', 'make-directory', 'make-symlink', 'set-metadata']);
+
+/** What was already seen of a path, so that the first look can be spared. */
+export interface Seen {
+  readonly local?: Entry;
+  readonly remote?: Entry;
+}
+
+export interface PathSettler {
+  /** Brings one path to rest; answers with a few words for the finished job. */
+  settle(path: RelPath, cause: Cause, seen?: Seen): Promise<string>;
+  /** One step with its journal and record. */
+  perform(step: Step, view: PathView, staged: StagedContent | null): Promise<StepOutcome>;
+}
+
+export interface SettlerHooks {
+  readonly download: (path: RelPath, decision: Extract<Decision, { kind: 'download' }>) => void;
+  readonly rescan: (path: RelPath) => Promise<void>;
+  readonly changed: () => void;
+}
+
+const BOTH: Cause = { side: 'both', hydrate: false };
+
+export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettler {
+  const { base } = ports;
+
+  function report(problem: Problem): string {
+    base.putProblem(problem, ports.now());
+    return problem.message;
+  }
+
+  async function carryOut(slot: string, step: Step): Promise<StepOutcome> {
+    const replica = ports[step.side];
+    let order: Parameters<typeof replica.stage>[0] = { slot, step };
+    if (!UNJOURNALED.has(step.kind)) base.begin([{ ...order, side: step.side, at: ports.now() }]);
+    if (step.kind === 'upload') {
+      const outcome = await replica.stage(order);
+      if (outcome.kind !== 'staged') return outcome;
+      order = { ...order, staged: outcome.upload };
+      // CRASH: the content lies in the stage folder, and the journal knows it: recovery can tell it from a rival's file.
+      base.begin([{ ...order, side: step.side, at: ports.now(), staged: outcome.upload }]);
+    }
+    const [outcome] = await replica.carryOut([order]);
+    if (outcome === undefined) throw new Error(`no outcome of ${step.kind} ${step.path}`);
+    return outcome;
+  }
+
+  async function perform(step: Step, view: PathView, staged: StagedContent | null): Promise<StepOutcome> {
+    if (isGuarded(step)) await guard(ports, step);
+    const slot = ports.slot();
+    const outcome = await carryOut(slot, step);
+    const changes: readonly BaseChange[] =
+      outcome.kind === 'done' ? changesAfter({ step, ...outcome }, view, staged, BigInt(ports.now()) * 1_000_000n) : [];
+    // ORDER: base, tombstone and cleared journal in one transaction, and only then is the job acknowledged.
+    base.record(changes, [slot]);
+    if (outcome.kind === 'done') {
+      hooks.changed();
+      ports.log('debug', 'step done', { step: step.kind, side: step.side, path: step.path });
+    }
+    return outcome;
+  }
+
+  /** A folder that something has to be put into was removed on that side: it comes back (edit beats delete). */
+  async function reviveFolder(side: Side, path: RelPath): Promise<boolean> {
+    if (path === '') return true;
+    const there = await lookAt(ports[side], path);
+    if (there.kind === 'directory') return true;
+    if (there.kind !== 'absent' || !(await reviveFolder(side, parentOf(path)))) return false;
+    const other = await lookAt(ports[otherSide(side)], path);
+    if (other.kind !== 'directory') return false;
+    const view: PathView = side === 'local' ? { path, base: null, remote: other } : { path, base: null, local: other };
+    const outcome = await perform({ kind: 'make-directory', side, path, mode: other.mode }, view, null);
+    return outcome.kind === 'done';
+  }
+
+  async function ensureParent(path: RelPath): Promise<boolean> {
+    const parent = parentOf(path);
+    if (parent === '' || base.get(parent)?.kind === 'directory') return true;
+    await settle(parent, BOTH);
+    return base.get(parent)?.kind === 'directory';
+  }
+
+  /** Everything below in the base, deepest first. True when nothing is left below. */
+  async function settleBelow(path: RelPath): Promise<boolean> {
+    const rows = [...base.below(path)].sort((a, b) => depthOf(b.path) - depthOf(a.path));
+    for (const row of rows) if (base.get(row.path) !== null) await settle(row.path, BOTH);
+    return !base.hasBelow(path);
+  }
+
+  /** A directory could not be removed: what is in it decides whether it stays on one side only or comes back. */
+  async function notEmpty(step: Step): Promise<string> {
+    const [listing] = await ports[step.side].list([{ path: step.path }]);
+    if (listing?.kind !== 'listing') return 'the folder is looked at again';
+    const synced = listing.names.filter(
+      ({ name, entry }) => !ports.ignored(`${step.path}/${name}` as RelPath, entry.kind === 'directory'),
+    );
+    if (synced.length === 0) {
+      const why = 'holds only what is never synced';
+      base.record([{ kind: 'put', record: { kind: 'residual', path: step.path, side: step.side, why } }], []);
+      return `stays in ${step.side}: ${why}`;
+    }
+    base.record([{ kind: 'forget', path: step.path }], []);
+    await hooks.rescan(step.path);
+    return `came back: ${nameOf(synced[0]?.name as RelPath)} in it is new`;
+  }
+
+  async function plan(view: PathView, cause: Cause): Promise<readonly [Decision, PathView]> {
+    let known = view;
+    for (;;) {
+      const decision = planPath(known, cause, ports.policy);
+      if (decision.kind !== 'need') return [decision, known];
+      known = await fill(ports, known, decision.what);
+    }
+  }
+
+  async function afterStep(decision: Extract<Decision, { kind: 'step' }>): Promise<void> {
+    const { step, also, below } = decision;
+    if (step.kind === 'move' && step.side === 'local' && also !== undefined) {
+      base.putConflict({ path: step.from, conflict: also, at: ports.now() });
+    }
+    if (also !== undefined) await settle(also, BOTH);
+    if (below === true) await hooks.rescan(also ?? step.path);
+  }
+
+  async function settle(path: RelPath, cause: Cause, seen: Seen = {}): Promise<string> {
+    if (ports.ignored(path, false)) return 'ignored';
+    if (!(await ensureParent(path))) return 'its folder is not synced';
+    let first = seen;
+    let childrenDone = false;
+    const acts: string[] = [];
+    for (let turn = 0; turn < MAX_TURNS; turn++) {
+      const record = base.get(path);
+      const movedFrom = base.movedFrom(path);
+      const [decision, view] = await plan({ path, base: record, movedFrom, ...first }, turn === 0 ? cause : { ...cause, side: 'both' });
+      first = {};
+      switch (decision.kind) {
+        case 'need':
+          throw new Error('the planner still needs something');
+        case 'nothing':
+          base.record(decision.changes, []);
+          base.clearProblem(path);
+          return acts.length === 0 ? decision.why : acts.join(', then ');
+        case 'download':
+          hooks.download(path, decision);
+          return 'download begun';
+        case 'problem':
+          return report(decision.problem);
+        case 'children-first':
+          if (childrenDone) return 'waits for what is in it';
+          childrenDone = true;
+          await settleBelow(path);
+          continue;
+        case 'step': {
+          const outcome = await perform(decision.step, view, null);
+          if (outcome.kind === 'failed') {
+            return outcome.problem.code === 'not-empty' ? notEmpty(decision.step) : report(outcome.problem);
+          }
+          if (outcome.kind === 'stale') {
+            if (outcome.saw.kind === 'absent') await reviveFolder(decision.step.side, parentOf(path));
+            continue;
+          }
+          acts.push(`${decision.step.kind} in ${decision.step.side} (${decision.why})`);
+          await afterStep(decision);
+          if (decision.again) continue;
+          base.clearProblem(path);
+          return acts.join(', then ');
+        }
+      }
+    }
+    const message = 'Keeps changing while it is looked at; it is tried again when it is quiet.';
+    return report({ code: 'unsettled', path, side: null, message });
+  }
+
+  return { settle, perform };
+}

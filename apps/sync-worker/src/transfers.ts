@@ -1,0 +1,173 @@
+/**
+ * Downloads beside the lane: a pool brings content into the stage folder, then a `staged` event asks the lane for the
+ * commit. Rows of the base say what is wanted, so nothing is forgotten by a crash.
+ */
+import type { Transfer } from '@lazysync/base';
+import type { RelPath, RemotePrint, StagedContent, SyncEvent } from '@lazysync/event-model';
+import { remotePrint } from '@lazysync/event-model';
+import { RemoteOffline } from '@lazysync/replica';
+import type { PairPorts } from './ports.ts';
+
+/** A file that changes under every fetch is left for the next access or scan. */
+const MAX_TRIES = 5;
+/** Staged events that come this close together, ms, go into one job. */
+const GATHER_MS = 10;
+
+export interface Transfers {
+  /** Queues a download unless one is on its way. */
+  want(path: RelPath, remote: RemotePrint): void;
+  /** The staged content of a transfer, or null when it is not staged (any more). */
+  staged(id: string): { readonly content: StagedContent; readonly wanted: RemotePrint } | null;
+  /** What was fetched is not what the base knows: once more. */
+  refetch(id: string): Promise<void>;
+  /** Done or not wanted any more; the stage file goes. */
+  drop(id: string): Promise<void>;
+  readonly active: number;
+  /** The remote answers again. */
+  resume(): void;
+  close(): Promise<void>;
+}
+
+interface Job {
+  readonly transfer: Transfer;
+  tries: number;
+}
+
+export function createTransfers(ports: PairPorts): Transfers {
+  const { base } = ports;
+  const jobs = new Map<string, Job>();
+  const byPath = new Map<RelPath, string>();
+  const queue: string[] = [];
+  const running = new Set<Promise<void>>();
+  const announced: SyncEvent[] = [];
+  let gathering: NodeJS.Timeout | null = null;
+  let paused = false;
+  let closed = false;
+
+  function put(transfer: Transfer, tries: number): void {
+    jobs.set(transfer.id, { transfer, tries });
+    byPath.set(transfer.path, transfer.id);
+    base.putTransfer(transfer);
+  }
+
+  function announce(transfer: Transfer): void {
+    announced.push({ kind: 'staged', side: 'local', path: transfer.path, transfer: transfer.id });
+    gathering ??= setTimeout(() => {
+      gathering = null;
+      ports.publish(announced.splice(0)).catch((error: unknown) => {
+        // The row stays `staged`: it is announced again at the next start.
+        if (!closed) ports.log('error', 'staged content could not be announced', { err: error });
+      });
+    }, GATHER_MS);
+  }
+
+  async function forget(id: string): Promise<void> {
+    const job = jobs.get(id);
+    jobs.delete(id);
+    if (job !== undefined) byPath.delete(job.transfer.path);
+    await ports.local.discard([id]);
+    base.dropTransfer(id);
+  }
+
+  async function fetchOnce(job: Job): Promise<void> {
+    const { transfer } = job;
+    const outcome = await ports.remote.fetch({ path: transfer.path, slot: transfer.id, limit: null });
+    if (closed) return;
+    switch (outcome.kind) {
+      case 'staged': {
+        const staged: Transfer = {
+          ...transfer,
+          state: 'staged',
+          bytes: outcome.staged.size,
+          staged: { stat: outcome.staged, hash: outcome.hash, remote: remotePrint(outcome.remote) },
+        };
+        put(staged, job.tries);
+        announce(staged);
+        return;
+      }
+      case 'stale':
+        if (++job.tries < MAX_TRIES) {
+          queue.push(transfer.id);
+          return;
+        }
+        await forget(transfer.id);
+        return;
+      case 'failed':
+        base.putProblem(outcome.problem, ports.now());
+        await forget(transfer.id);
+    }
+  }
+
+  async function run(id: string): Promise<void> {
+    const job = jobs.get(id);
+    if (job === undefined) return;
+    try {
+      await fetchOnce(job);
+    } catch (error) {
+      if (!(error instanceof RemoteOffline)) throw error;
+      queue.unshift(id);
+      paused = true;
+    }
+  }
+
+  function pump(): void {
+    while (!closed && !paused && running.size < ports.downloads) {
+      const id = queue.shift();
+      if (id === undefined) return;
+      const task = run(id)
+        .catch((error: unknown) => ports.log('error', 'a download failed', { err: error }))
+        .finally(() => {
+          running.delete(task);
+          pump();
+        });
+      running.add(task);
+    }
+  }
+
+  for (const transfer of base.transfers()) {
+    jobs.set(transfer.id, { transfer, tries: 0 });
+    byPath.set(transfer.path, transfer.id);
+    if (transfer.state === 'staged') announce(transfer);
+    else queue.push(transfer.id);
+  }
+  pump();
+
+  return {
+    want(path, remote) {
+      if (closed || byPath.has(path)) return;
+      const id = ports.slot();
+      put({ id, path, state: 'queued', remote, bytes: 0, staged: null }, 0);
+      queue.push(id);
+      pump();
+    },
+    staged(id) {
+      const transfer = jobs.get(id)?.transfer;
+      if (transfer === undefined || transfer.staged === null) return null;
+      const { stat, hash, remote } = transfer.staged;
+      return { content: { transfer: id, path: transfer.path, remote, staged: stat, hash }, wanted: transfer.remote };
+    },
+    async refetch(id) {
+      const job = jobs.get(id);
+      if (job?.transfer.staged == null) return;
+      const { staged } = job.transfer;
+      await ports.local.discard([id]);
+      if (job.tries + 1 >= MAX_TRIES) return forget(id);
+      put({ ...job.transfer, state: 'queued', staged: null, remote: staged.remote }, job.tries + 1);
+      queue.push(id);
+      pump();
+    },
+    drop: forget,
+    get active() {
+      return jobs.size;
+    },
+    resume() {
+      paused = false;
+      pump();
+    },
+    async close() {
+      closed = true;
+      if (gathering !== null) clearTimeout(gathering);
+      await Promise.allSettled([...running]);
+    },
+  };
+}

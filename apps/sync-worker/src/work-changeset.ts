@@ -1,0 +1,148 @@
+/** One job of the lane: the events of one settle window, carried out one by one. */
+import { planStaged } from '@lazysync/action-table';
+import {
+  type Cause,
+  type Changeset,
+  type CommandEvent,
+  depthOf,
+  type Entry,
+  type EventOutcome,
+  type RelPath,
+  type StagedEvent,
+  type SyncEvent,
+} from '@lazysync/event-model';
+import { lookAt } from './look.ts';
+import type { PairPorts } from './ports.ts';
+import type { PathSettler } from './settle-path.ts';
+import type { Transfers } from './transfers.ts';
+
+export interface ChangesetWorker {
+  /** Rejects with `RemoteOffline` or `PairHeld`: then the job stays at the head, and running it again is harmless. */
+  work(changeset: Changeset, signal: AbortSignal): Promise<readonly EventOutcome[]>;
+}
+
+/** A path of this job: why it is looked at, and what was already seen. */
+interface Task {
+  readonly path: RelPath;
+  cause: Cause;
+  local?: Entry;
+  remote?: Entry;
+}
+
+/** The net effect per path: events of one path are one look. */
+function tasksOf(events: readonly SyncEvent[]): Task[] {
+  const tasks = new Map<RelPath, Task>();
+  for (const event of events) {
+    if (event.kind === 'rescan' || event.kind === 'command' || event.kind === 'staged') continue;
+    const cause: Cause = { side: event.side, hydrate: event.kind === 'access' };
+    const known = tasks.get(event.path);
+    if (known === undefined) tasks.set(event.path, { path: event.path, cause });
+    else {
+      const side = known.cause.side === cause.side ? cause.side : 'both';
+      known.cause = { side, hydrate: known.cause.hydrate || cause.hydrate };
+    }
+  }
+  return [...tasks.values()];
+}
+
+export function createChangesetWorker(
+  ports: PairPorts,
+  settler: PathSettler,
+  transfers: Transfers,
+  rescan: (path: RelPath) => Promise<void>,
+): ChangesetWorker {
+  const { base } = ports;
+
+  /** Looks at all paths at once: one round trip for many. The acts have their own preconditions, so these may be stale. */
+  async function lookAhead(tasks: readonly Task[]): Promise<void> {
+    const there = tasks.filter((task) => task.cause.side !== 'local');
+    const [locals, remotes] = await Promise.all([
+      ports.local.look(tasks.map((task) => task.path)),
+      there.length === 0 ? [] : ports.remote.look(there.map((task) => task.path)),
+    ]);
+    tasks.forEach((task, i) => {
+      const entry = locals[i];
+      if (entry !== undefined) task.local = entry;
+    });
+    there.forEach((task, i) => {
+      const entry = remotes[i];
+      if (entry !== undefined) task.remote = entry;
+    });
+  }
+
+  /** What is gone here goes last, deepest first: a thing that was moved is found under its new name before it is buried. */
+  function inOrder(tasks: readonly Task[]): Task[] {
+    const gone = tasks.filter((task) => task.local?.kind === 'absent' && base.get(task.path) !== null);
+    const rest = tasks.filter((task) => !gone.includes(task));
+    return [...rest, ...gone.sort((a, b) => depthOf(b.path) - depthOf(a.path))];
+  }
+
+  async function commitStaged(event: StagedEvent): Promise<string> {
+    const staged = transfers.staged(event.transfer);
+    if (staged === null) return 'already done';
+    const local = await lookAt(ports.local, event.path);
+    const view = { path: event.path, base: base.get(event.path), local };
+    const decision = planStaged(view, staged.content, staged.wanted);
+    if (decision.kind === 'refetch') {
+      await transfers.refetch(event.transfer);
+      return decision.why;
+    }
+    if (decision.kind !== 'step') {
+      await transfers.drop(event.transfer);
+      return decision.kind === 'nothing' ? decision.why : decision.kind;
+    }
+    const outcome = await settler.perform(decision.step, view, staged.content);
+    if (outcome.kind === 'done') base.clearProblem(event.path);
+    if (outcome.kind === 'failed') base.putProblem(outcome.problem, ports.now());
+    await transfers.drop(event.transfer);
+    if (outcome.kind === 'stale') return settler.settle(event.path, { side: 'local', hydrate: false });
+    return outcome.kind === 'done' ? `hydrate in local (${decision.why})` : outcome.problem.message;
+  }
+
+  async function command(event: CommandEvent): Promise<string> {
+    if (event.command === 'rescan') {
+      await rescan(event.path);
+      return 'looked at everything';
+    }
+    const wanted: Cause = { side: 'local', hydrate: true };
+    if (event.path !== '' && base.get(event.path)?.kind !== 'directory') return settler.settle(event.path, { ...wanted, side: 'both' });
+    let count = 0;
+    for (const row of base.below(event.path)) {
+      if (row.kind !== 'file' || row.form !== 'stub') continue;
+      await settler.settle(row.path, wanted);
+      count++;
+    }
+    return `${count} downloads begun`;
+  }
+
+  return {
+    async work(changeset, signal) {
+      const outcomes: EventOutcome[] = [];
+      const say = (path: RelPath, outcome: string): void => {
+        outcomes.push({ path, outcome });
+      };
+      for (const event of changeset.events) {
+        signal.throwIfAborted();
+        if (event.kind === 'rescan') {
+          await rescan(event.path);
+          say(event.path, 'looked at everything');
+        } else if (event.kind === 'staged') say(event.path, await commitStaged(event));
+        else if (event.kind === 'command') {
+          say(event.path, await command(event));
+          // ORDER: claimed after it was carried out: a crash in between runs it again, which changes nothing.
+          base.claimCommand(event.id);
+        }
+      }
+      const tasks = tasksOf(changeset.events);
+      if (tasks.length === 0) return outcomes;
+      await lookAhead(tasks);
+      for (const task of inOrder(tasks)) {
+        signal.throwIfAborted();
+        // What a look ahead saw of local may be old by now, and the look itself is cheap; the remote's is not.
+        const { remote } = task;
+        say(task.path, await settler.settle(task.path, task.cause, remote === undefined ? {} : { remote }));
+      }
+      return outcomes;
+    },
+  };
+}

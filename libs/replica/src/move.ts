@@ -1,0 +1,84 @@
+/** One name for another, no bytes moved. Files never replace anything; only directories are renamed on a mount. */
+import type { Step, StepOutcome } from '@lazysync/event-model';
+import { dropTrashFolder, makeTrashFolder, moveName } from './capture.ts';
+import type { Order } from './replica.ts';
+import { codeOf, dropName, guarded, isExpected, isUnsupported, stagePath, type TreeContext } from './tree-context.ts';
+
+type Move = Extract<Step, { kind: 'move' }>;
+
+const IN_TRASH = /^\.lazysync\/trash\/([^/]+)\/(.+)$/;
+
+export async function move(it: TreeContext, order: Order): Promise<StepOutcome> {
+  const step = order.step as Move;
+  const outcome = await guarded(it, step.path, async () => {
+    if (it.side === 'local' || step.expected.kind !== 'file') return renameWhole(it, step);
+    return moveFile(it, order, step);
+  });
+  const trash = outcome.kind === 'done' ? IN_TRASH.exec(step.from) : null;
+  if (trash?.[1] !== undefined && trash[2] !== undefined) await dropTrashFolder(it, trash[1], trash[2] as Step['path']);
+  return outcome;
+}
+
+async function renameWhole(it: TreeContext, step: Move): Promise<StepOutcome> {
+  // RACE: on sshfs a directory rename replaces an empty directory that another host made at the target just now; it
+  // was empty, so no content goes with it.
+  await moveName(it, step.from, step.path);
+  const after = await it.look(step.path);
+  if (!isExpected(it.side, step.expected, after)) {
+    await moveName(it, step.path, step.from);
+    return { kind: 'stale', saw: after };
+  }
+  // rename(p, q) on two names of one inode does nothing and reports success.
+  const left = await it.look(step.from);
+  if (it.side === 'remote' && left.kind !== 'absent') return { kind: 'stale', saw: left };
+  return { kind: 'done', after };
+}
+
+async function moveFile(it: TreeContext, order: Order, step: Move): Promise<StepOutcome> {
+  try {
+    await it.fs.link(step.from, step.path);
+  } catch (error) {
+    if (!isUnsupported(error, 'EPERM', 'EMLINK')) throw error;
+    return renameWhole(it, step);
+  }
+  const after = await it.look(step.path);
+  if (!isExpected(it.side, step.expected, after)) {
+    await it.fs.unlink(step.path);
+    return { kind: 'stale', saw: after };
+  }
+  await dropSource(it, order);
+  return { kind: 'done', after };
+}
+
+/** The file has its new name: the old one is captured, looked at, and only then dropped. */
+export async function dropSource(it: TreeContext, order: Order): Promise<void> {
+  const step = order.step as Move;
+  const staged = stagePath(order.slot);
+  try {
+    await it.fs.rename(step.from, staged);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  await dropCaptured(it, order);
+}
+
+export async function dropCaptured(it: TreeContext, order: Order): Promise<void> {
+  const step = order.step as Move;
+  const staged = stagePath(order.slot);
+  const found = await it.look(staged);
+  if (isExpected(it.side, step.expected, found)) {
+    await it.fs.unlink(staged);
+    return;
+  }
+  // Another host saved a new version under the old name in between: it goes back there.
+  try {
+    await it.fs.link(staged, step.from);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    const trashed = await makeTrashFolder(it, order.slot, step.from);
+    await it.fs.rename(staged, trashed);
+    return;
+  }
+  await dropName(it.fs, staged);
+}

@@ -1,0 +1,177 @@
+/**
+ * An intent that a crash left in the journal: how far had it come? Either it is finished (and written down as if nothing
+ * had happened) or it is undone, and the job at the head plans the path again. Nothing a user made is removed by this.
+ */
+import { ABSENT, type Step, type StepOutcome } from '@lazysync/event-model';
+import { dropTrashFolder, putBack } from './capture.ts';
+import { dropCaptured, dropSource } from './move.ts';
+import type { Order, RecoverOutcome } from './replica.ts';
+import { exchangeBack, finishDehydrate, isStubOf } from './swap.ts';
+import { dropName, isExpected, stagePath, type TreeContext, trashPath } from './tree-context.ts';
+
+const UNDONE: RecoverOutcome = { kind: 'undone' };
+
+function finished(outcome: StepOutcome): RecoverOutcome {
+  return outcome.kind === 'done' ? { kind: 'finished', outcome } : UNDONE;
+}
+
+async function recoverUpload(
+  it: TreeContext,
+  order: Order,
+  step: Extract<Step, { kind: 'upload' }>,
+): Promise<RecoverOutcome> {
+  const { slot, staged } = order;
+  const stage = await it.look(stagePath(slot));
+  const trashed = trashPath(slot, step.path);
+  const captured = await it.look(trashed);
+  if (staged === undefined) {
+    await dropName(it.fs, stagePath(slot));
+    return UNDONE;
+  }
+  const done = {
+    kind: 'done',
+    after: { kind: 'file', stat: staged.stat },
+    hash: staged.hash,
+    source: staged.source,
+  } as const;
+  if (step.expected.kind === 'file') {
+    if (stage.kind === 'absent' && captured.kind !== 'absent') return finished({ ...done, trashed });
+    await dropName(it.fs, stagePath(slot));
+    if (captured.kind === 'absent') return UNDONE;
+    const there = await it.look(step.path);
+    if (there.kind === 'absent') await putBack(it, slot, step.path, captured);
+    else if (isExpected('remote', captured, there)) {
+      // The second name of what still lies at the path.
+      await it.fs.unlink(trashed);
+      await dropTrashFolder(it, slot, step.path);
+    }
+    return UNDONE;
+  }
+  const there = await it.look(step.path);
+  await dropName(it.fs, stagePath(slot));
+  return isExpected('remote', done.after, there) ? finished(done) : UNDONE;
+}
+
+async function recoverSwap(
+  it: TreeContext,
+  order: Order,
+  step: Extract<Step, { kind: 'dehydrate' | 'repoint' }>,
+): Promise<RecoverOutcome> {
+  const staged = stagePath(order.slot);
+  const out = await it.look(staged);
+  const there = await it.look(step.path);
+  const inPlace = there.kind === 'stub' && there.points === step.path;
+  if (out.kind === 'absent') return inPlace ? finished({ kind: 'done', after: there }) : UNDONE;
+  if (out.kind === 'stub' && out.points === step.path) {
+    await dropName(it.fs, staged);
+    return UNDONE;
+  }
+  if (step.kind === 'dehydrate') return finished(await finishDehydrate(it, order, out));
+  if (inPlace && isExpected('local', step.expected, out)) {
+    await dropName(it.fs, staged);
+    return finished({ kind: 'done', after: there });
+  }
+  // What came out is not what the plan expected: it is somebody's work.
+  await exchangeBack(it, order.slot, staged, step.path, isStubOf(it, step.path));
+  await dropName(it.fs, staged);
+  return UNDONE;
+}
+
+async function recoverRemove(
+  it: TreeContext,
+  order: Order,
+  step: Extract<Step, { kind: 'remove' }>,
+): Promise<RecoverOutcome> {
+  const staged = stagePath(order.slot);
+  const out = await it.look(staged);
+  // A stub that was taken out: its text is all it was.
+  if (out.kind === 'stub') await dropName(it.fs, staged);
+  const trashed = trashPath(order.slot, step.path);
+  const captured = await it.look(trashed);
+  const there = await it.look(step.path);
+  if (captured.kind === 'absent') return there.kind === 'absent' ? finished({ kind: 'done', after: ABSENT }) : UNDONE;
+  if (there.kind === 'absent' && isExpected(it.side, step.expected, captured)) {
+    return finished({ kind: 'done', after: ABSENT, trashed });
+  }
+  if (there.kind === 'absent') await putBack(it, order.slot, step.path, captured);
+  return UNDONE;
+}
+
+async function recoverMove(
+  it: TreeContext,
+  order: Order,
+  step: Extract<Step, { kind: 'move' }>,
+): Promise<RecoverOutcome> {
+  const after = await it.look(step.path);
+  const captured = await it.look(stagePath(order.slot));
+  if (!isExpected(it.side, step.expected, after)) return UNDONE;
+  if (captured.kind !== 'absent') await dropCaptured(it, order);
+  const source = await it.look(step.from);
+  if (source.kind === 'absent') return finished({ kind: 'done', after });
+  if (it.side === 'remote' && step.expected.kind === 'file' && isExpected(it.side, step.expected, source)) {
+    await dropSource(it, order);
+    return finished({ kind: 'done', after });
+  }
+  return captured.kind === 'absent' ? UNDONE : finished({ kind: 'done', after });
+}
+
+async function recoverCopy(
+  it: TreeContext,
+  order: Order,
+  step: Extract<Step, { kind: 'copy' }>,
+): Promise<RecoverOutcome> {
+  await dropName(it.fs, stagePath(order.slot));
+  const after = await it.look(step.path);
+  return after.kind === 'file' && after.stat.size === step.expected.stat.size
+    ? finished({ kind: 'done', after })
+    : UNDONE;
+}
+
+async function recoverHydrate(
+  it: TreeContext,
+  order: Order,
+  step: Extract<Step, { kind: 'hydrate' }>,
+): Promise<RecoverOutcome> {
+  const staged = stagePath(step.transfer);
+  const there = await it.look(step.path);
+  if (there.kind !== 'file' || there.stat.ino !== step.staged.ino) return UNDONE;
+  const out = await it.look(staged);
+  if (out.kind === 'absent') return finished({ kind: 'done', after: there });
+  if (isExpected('local', step.expected, out)) {
+    await dropName(it.fs, staged);
+    return finished({ kind: 'done', after: there });
+  }
+  await exchangeBack(
+    it,
+    order.slot,
+    staged,
+    step.path,
+    (entry) => entry.kind === 'file' && entry.stat.ino === step.staged.ino,
+  );
+  return UNDONE;
+}
+
+export async function recover(it: TreeContext, order: Order): Promise<RecoverOutcome> {
+  const { step } = order;
+  switch (step.kind) {
+    case 'upload':
+      return recoverUpload(it, order, step);
+    case 'copy':
+      return recoverCopy(it, order, step);
+    case 'hydrate':
+      return recoverHydrate(it, order, step);
+    case 'dehydrate':
+    case 'repoint':
+      return recoverSwap(it, order, step);
+    case 'remove':
+      return recoverRemove(it, order, step);
+    case 'move':
+      return recoverMove(it, order, step);
+    // Looking and planning again comes to the same: EEXIST is the precondition, or it changes no content.
+    case 'make-stub':
+    case 'make-directory':
+    case 'make-symlink':
+    case 'set-metadata':
+      return UNDONE;
+  }
+}

@@ -1,0 +1,117 @@
+/** What every transition works with, and the words they share. */
+import {
+  type Entry,
+  OWN_FOLDER,
+  type Problem,
+  type ProblemCode,
+  type RelPath,
+  relPath,
+  type Side,
+  type StepOutcome,
+} from '@lazysync/event-model';
+import { FsError, type FsPort } from './fs-port.ts';
+
+export interface TreeContext {
+  readonly side: Side;
+  readonly fs: FsPort;
+  /** The other side's tree: read for uploads. */
+  readonly peer: FsPort;
+  /** lstat and readlink, as an entry; never throws for what a file system can answer. */
+  readonly look: (path: string) => Promise<Entry>;
+  /** What the stubs' texts begin with. */
+  readonly anchor: string;
+  /** ms since 1970. */
+  readonly now: () => number;
+}
+
+export function stagePath(slot: string): string {
+  return `${OWN_FOLDER}/stage/${slot}`;
+}
+
+export function trashPath(slot: string, path: RelPath): RelPath {
+  return relPath(`${OWN_FOLDER}/trash/${slot}/${path}`);
+}
+
+export function codeOf(error: unknown): string | null {
+  return error instanceof FsError ? error.code : null;
+}
+
+const PROBLEMS: Readonly<Record<string, readonly [ProblemCode, string]>> = {
+  ENOSPC: ['no-space', 'there is no space left'],
+  EDQUOT: ['no-space', 'the quota is used up'],
+  EACCES: ['no-permission', 'permission is denied'],
+  EPERM: ['no-permission', 'this is not permitted'],
+  EROFS: ['no-permission', 'it is read-only'],
+  ENAMETOOLONG: ['name-refused', 'the name is too long for it'],
+  EINVAL: ['name-refused', 'it refuses this name'],
+  EILSEQ: ['name-refused', 'it refuses this name'],
+  ENOTEMPTY: ['not-empty', 'the folder is not empty'],
+  EBUSY: ['failed', 'it is in use'],
+};
+
+/** An expected failure as a value; bugs and lost infrastructure are thrown on. */
+export function failure(error: unknown, side: Side, path: RelPath): Extract<StepOutcome, { kind: 'failed' }> {
+  const code = codeOf(error);
+  if (code === null) throw error;
+  const [word, why] = PROBLEMS[code] ?? ['failed', `the call failed with ${code}`];
+  const problem: Problem = {
+    code: word,
+    path,
+    side,
+    message: `Could not be written in ${side}: ${why}. It is tried again.`,
+  };
+  return { kind: 'failed', problem };
+}
+
+/** Runs an act of which ENOENT, EEXIST and the like mean that the precondition does not hold (any more). */
+export async function guarded(it: TreeContext, path: RelPath, act: () => Promise<StepOutcome>): Promise<StepOutcome> {
+  try {
+    return await act();
+  } catch (error) {
+    const code = codeOf(error);
+    if (
+      code === 'ENOENT' ||
+      code === 'EEXIST' ||
+      code === 'ENOTDIR' ||
+      code === 'EISDIR' ||
+      code === 'ELOOP' ||
+      code === 'EXDEV'
+    ) {
+      return { kind: 'stale', saw: await it.look(path) };
+    }
+    return failure(error, it.side, path);
+  }
+}
+
+/**
+ * What came out is what the plan expected. A remote's inode numbers and ctimes prove nothing (hard links show different
+ * inodes through sshfs); our own rename moves the local ctime.
+ */
+export function isExpected(side: Side, expected: Entry, found: Entry): boolean {
+  if (expected.kind !== found.kind) return false;
+  if (expected.kind === 'file' && found.kind === 'file') {
+    const a = expected.stat;
+    const b = found.stat;
+    return a.size === b.size && a.mtimeNs === b.mtimeNs && a.mode === b.mode && (side === 'remote' || a.ino === b.ino);
+  }
+  if (expected.kind === 'symlink' && found.kind === 'symlink') return expected.target === found.target;
+  if (expected.kind === 'stub' && found.kind === 'stub') return expected.target === found.target;
+  return expected.kind === 'directory' || expected.kind === 'absent';
+}
+
+/** Removes a name that may be gone already. */
+export async function dropName(fs: FsPort, path: string): Promise<void> {
+  try {
+    await fs.unlink(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+const NO_SUCH_CALL: ReadonlySet<string> = new Set(['EINVAL', 'ENOSYS', 'EOPNOTSUPP', 'ENOTSUP']);
+
+/** The file system has no such call (or, for links, refuses it): another way is taken. */
+export function isUnsupported(error: unknown, ...more: readonly string[]): boolean {
+  const code = codeOf(error);
+  return code !== null && (NO_SUCH_CALL.has(code) || more.includes(code));
+}
