@@ -2,7 +2,9 @@
 import type { Changeset, EventOutcome, SyncEvent } from '@lazysync/event-model';
 
 /** `redis://…`, `rediss://…`, or the path of a unix socket. */
-export type RedisAddress = { readonly kind: 'url'; readonly url: string } | { readonly kind: 'socket'; readonly path: string };
+export type RedisAddress =
+  | { readonly kind: 'url'; readonly url: string }
+  | { readonly kind: 'socket'; readonly path: string };
 
 export type Producer = 'watcher' | 'server-watcher' | 'worker' | 'cli';
 
@@ -19,7 +21,10 @@ export type Verdict =
   | { readonly kind: 'wait'; readonly ms: number; readonly why: string };
 
 export interface LaneHandlers {
-  readonly handle: (changeset: Changeset, job: { readonly id: string; readonly signal: AbortSignal }) => Promise<Verdict>;
+  readonly handle: (
+    changeset: Changeset,
+    job: { readonly id: string; readonly signal: AbortSignal },
+  ) => Promise<Verdict>;
   /** A job that is no changeset: set aside, the lane goes on. */
   readonly refused: (reason: string, jobId: string) => void;
   readonly error: (error: Error) => void;

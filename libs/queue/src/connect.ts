@@ -1,0 +1,169 @@
+/** From a text to an address, and from an address to a client. Passwords never reach a message. */
+import { type RedisOptions as AllOptions, Cluster, Redis } from 'ioredis';
+import type { RedisAddress } from './lane.ts';
+
+type RedisOptions = Omit<AllOptions, 'replyMapping'>;
+
+export type ParsedAddress =
+  | { readonly kind: 'address'; readonly address: RedisAddress }
+  /** One sentence; says what is wrong, without the text itself where it may hold a password. */
+  | { readonly kind: 'bad'; readonly message: string };
+
+interface Host {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** What an address comes to. */
+export type Target =
+  | { readonly kind: 'socket'; readonly path: string; readonly db: number }
+  | { readonly kind: 'single'; readonly hosts: readonly [Host]; readonly options: RedisOptions }
+  | {
+      readonly kind: 'sentinel';
+      readonly hosts: readonly Host[];
+      readonly name: string;
+      readonly options: RedisOptions;
+    }
+  | { readonly kind: 'cluster'; readonly hosts: readonly Host[]; readonly options: RedisOptions };
+
+const FORMS =
+  'redis://[user:password@]host[:port][/db], rediss://…, redis-sentinel://host:26379,host:26379/name, redis-cluster://host:port,host:port, or the path of a socket';
+
+const bad = (why: string): { readonly kind: 'bad'; readonly message: string } => ({
+  kind: 'bad',
+  message: `The Redis address is not usable: ${why}. It should read ${FORMS}.`,
+});
+
+/** Accepts what `FORMS` lists; nothing is connected. */
+export function parseRedisAddress(text: string): ParsedAddress {
+  const wish = text.trim();
+  if (wish === '') return bad('it is empty');
+  if (wish.startsWith('/')) return { kind: 'address', address: { kind: 'socket', path: wish } };
+  if (wish.startsWith('unix:/')) {
+    return { kind: 'address', address: { kind: 'socket', path: wish.replace(/^unix:(\/\/(?=\/))?/, '') } };
+  }
+  const address: RedisAddress = { kind: 'url', url: wish };
+  const target = targetOf(address);
+  return typeof target === 'string' ? bad(target) : { kind: 'address', address };
+}
+
+/** What to connect to, or what is wrong with it. */
+export function targetOf(address: RedisAddress): Target | string {
+  if (address.kind === 'socket') return { kind: 'socket', path: address.path, db: 0 };
+  const match = /^(rediss?)(-sentinel|-cluster)?:\/\/(?:([^@/]*)@)?([^/?#@]+)(\/[^?#]*)?(?:\?([^#]*))?$/i.exec(
+    address.url,
+  );
+  if (match === null) return 'it is no URL of Redis';
+  const [, scheme = '', form = '', login, places = '', path = ''] = match;
+  if (match[6] !== undefined && match[6] !== '') return 'settings after a question mark are not known';
+  const options: RedisOptions = scheme.toLowerCase() === 'rediss' ? { tls: {} } : {};
+  if (login !== undefined) {
+    const cut = login.indexOf(':');
+    const user = decode(cut < 0 ? login : login.slice(0, cut));
+    const password = decode(cut < 0 ? '' : login.slice(cut + 1));
+    if (user === null || password === null) return 'its user or password is not percent-encoded';
+    if (user !== '') options.username = user;
+    if (password !== '') options.password = password;
+  }
+  const sentinel = form.toLowerCase() === '-sentinel';
+  const cluster = form.toLowerCase() === '-cluster';
+  const hosts: Host[] = [];
+  for (const place of places.split(',')) {
+    const host = parseHost(place, sentinel ? 26_379 : 6379);
+    if (host === null) return 'a host or port is not usable';
+    hosts.push(host);
+  }
+  const parts = path.split('/').filter((part) => part !== '');
+  const name = sentinel ? parts.shift() : undefined;
+  const db = parts.shift();
+  if (parts.length > 0) return 'its path has too many parts';
+  if (db !== undefined) {
+    if (!/^\d{1,5}$/.test(db)) return 'the database is no number';
+    if (cluster && db !== '0') return 'a cluster has only database 0';
+    if (!cluster) options.db = Number(db);
+  }
+  if (cluster) return { kind: 'cluster', hosts, options };
+  if (sentinel) return name === undefined ? 'it does not name the master' : { kind: 'sentinel', hosts, name, options };
+  const [only, ...more] = hosts;
+  if (only === undefined || more.length > 0) return 'several hosts need redis-sentinel:// or redis-cluster://';
+  return { kind: 'single', hosts: [only], options };
+}
+
+function decode(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
+function parseHost(text: string, port: number): Host | null {
+  const match = /^(\[[0-9a-f:.%a-z]+\]|[^:[\]\s]+)(?::(\d{1,5}))?$/i.exec(text);
+  if (match === null) return null;
+  const host = (match[1] ?? '').replace(/^\[|\]$/g, '');
+  const chosen = match[2] === undefined ? port : Number(match[2]);
+  return chosen > 0 && chosen < 65_536 ? { host, port: chosen } : null;
+}
+
+/** The address as a person may see it: no password. */
+export function showAddress(address: RedisAddress): string {
+  if (address.kind === 'socket') return address.path;
+  const target = targetOf(address);
+  if (typeof target === 'string' || target.kind === 'socket') return 'an address that is not usable';
+  const scheme = `redis${target.options.tls === undefined ? '' : 's'}${target.kind === 'single' ? '' : `-${target.kind}`}`;
+  const user = target.options.username === undefined ? '' : `${target.options.username}@`;
+  const hosts = target.hosts.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',');
+  const name = target.kind === 'sentinel' ? `/${target.name}` : '';
+  const db = target.options.db === undefined || target.options.db === 0 ? '' : `/${target.options.db}`;
+  return `${scheme}://${user}${hosts}${name}${db}`;
+}
+
+/**
+ * What every connection of ours has in common. A command outlives an outage: it is sent again after a reconnect, which
+ * is why everything that is sent must bear being done twice.
+ */
+const COMMON: RedisOptions = {
+  maxRetriesPerRequest: null, // BullMQ's workers refuse anything else
+  retryStrategy: (attempt) => Math.min(100 * attempt, 2000),
+  connectTimeout: 5000,
+  keepAlive: 15_000,
+  // A server that vanished without a word: nothing that we send may stay unanswered for longer (blocking reads take 1 s).
+  socketTimeout: 20_000,
+  disableClientInfo: true,
+};
+
+export type Client = Redis | Cluster;
+
+/** A client that connects at once and for ever again; `over` wins over what is usual. An unusable address is a bug here. */
+export function createClient(address: RedisAddress, over: RedisOptions = {}): Client {
+  const target = targetOf(address);
+  if (typeof target === 'string') throw new Error(`The Redis address is not usable: ${target}.`);
+  switch (target.kind) {
+    case 'socket':
+      return new Redis({ ...COMMON, path: target.path, ...over });
+    case 'single':
+      return new Redis({ ...COMMON, ...target.options, ...target.hosts[0], ...over });
+    case 'sentinel': {
+      const { username, password, tls, ...rest } = target.options;
+      const login = {
+        ...(username === undefined ? {} : { username }),
+        ...(password === undefined ? {} : { password }),
+      };
+      const secure = tls === undefined ? {} : { tls, sentinelTLS: tls, enableTLSForSentinelMode: true };
+      return new Redis({
+        ...COMMON,
+        ...rest,
+        ...login,
+        ...secure,
+        sentinels: [...target.hosts],
+        name: target.name,
+        ...over,
+      });
+    }
+    case 'cluster':
+      return new Cluster([...target.hosts], {
+        redisOptions: { ...COMMON, ...target.options, ...over },
+        clusterRetryStrategy: (attempt) => Math.min(100 * attempt, 2000),
+      });
+  }
+}
