@@ -1,7 +1,15 @@
 /** Sources of hints, settling, access detection, scans. */
 
+export * from './access.ts';
 export * from './chokidar-source.ts';
 export * from './hint.ts';
 export * from './inotify-events.ts';
 export * from './inotify-source.ts';
+export * from './local-scan.ts';
 export * from './local-source.ts';
+export * from './remote-scan.ts';
+export * from './reported.ts';
+export * from './scan.ts';
+export * from './settle.ts';
+export * from './stub-times.ts';
+export * from './timers.ts';

@@ -1,0 +1,182 @@
+/**
+ * Was a remote file opened through its stub, or directly at the remote path? The kernel tells of the open only (and
+ * only at the remote path); but following the stub moved the stub's own atime away from the armed value. The error is
+ * one-sided: a direct open may be taken for one through the stub, never the other way round.
+ */
+import { ARMED_ATIME_NS, isSameOrBelow, type RelPath, rebase } from '@lazysync/event-model';
+import type { Timers } from './settle.ts';
+
+/** The stubs' atimes on disk. */
+export interface StubTimes {
+  /** null: no symlink lies there. */
+  atime(path: RelPath): bigint | null;
+  /** Sets the atime back to the armed value, and nothing else. */
+  arm(path: RelPath): void;
+}
+
+export interface AccessOptions {
+  readonly timers: Timers;
+  readonly stubs: StubTimes;
+  /** Stubs directly in a directory, as the base knows them: a look at the directory itself would look like a listing. */
+  readonly stubsIn: (directory: RelPath) => readonly RelPath[];
+  /** False where following a link does not move its atime: every open counts. */
+  readonly linkAtime: boolean;
+  /** Stubs that were opened, each once. */
+  readonly onAccess: (paths: readonly RelPath[]) => void;
+  /** How long opens are gathered, ms. Default 20. */
+  readonly batchMs?: number;
+  /** How late an open may be reported after it happened, ms. Default 800. */
+  readonly rememberMs?: number;
+}
+
+export interface Access {
+  /** Somebody opened a file of the remote. */
+  opened(path: RelPath): void;
+  /** Somebody opened (true) or closed (false) a local directory for reading: that may use up its stubs' atimes. */
+  listing(directory: RelPath, open: boolean): void;
+  /** A local thing was renamed: its stubs still lead to the old remote paths for a while. */
+  moved(from: RelPath, to: RelPath): void;
+  /** Arms all stubs of these directories again. */
+  rearm(directories: readonly RelPath[]): void;
+  /** Reports of opens were lost: every stub that was touched since it was armed counts as opened. */
+  sweep(directories: readonly RelPath[]): void;
+  stop(): void;
+}
+
+/** `ls -l` follows links between opening and closing the directory, and shortly after. */
+const AFTER_LISTING_MS = 500;
+/** A directory that stays open this long is not waited for. */
+const LONGEST_LISTING_MS = 5_000;
+const MOVES_KEPT = 100;
+const MOVE_KEPT_MS = 60_000;
+const CHUNK = 500;
+
+export function createAccess(options: AccessOptions): Access {
+  const { timers, stubs, stubsIn, linkAtime, onAccess } = options;
+  const batchMs = options.batchMs ?? 20;
+  const rememberMs = options.rememberMs ?? 800;
+  const opens = new Set<RelPath>();
+  const listings = new Map<RelPath, { closed: boolean; timer: { cancel(): void } }>();
+  /** Stubs whose atime had moved when it was armed again, and when that was. In the order of time. */
+  const rearmed = new Map<RelPath, number>();
+  const moves: { readonly from: RelPath; readonly to: RelPath; readonly at: number }[] = [];
+  const queue: { readonly directory: RelPath; readonly counts: boolean }[] = [];
+  let rest: { readonly paths: readonly RelPath[]; readonly counts: boolean; at: number } | undefined;
+  let batch: { cancel(): void } | undefined;
+  let working: { cancel(): void } | undefined;
+  let stopped = false;
+
+  const forgetOld = (): void => {
+    const old = timers.now() - rememberMs;
+    for (const [path, at] of rearmed) {
+      if (at >= old) break;
+      rearmed.delete(path);
+    }
+  };
+
+  const armAgain = (path: RelPath): void => {
+    // RACE: an open that happened before this but is reported after it would look direct: it is remembered.
+    rearmed.delete(path);
+    rearmed.set(path, timers.now());
+    stubs.arm(path);
+  };
+
+  const count = (path: RelPath): void => {
+    opens.add(path);
+    batch ??= timers.after(batchMs, () => {
+      batch = undefined;
+      const paths = [...opens];
+      opens.clear();
+      onAccess(paths);
+    });
+  };
+
+  /** Where the stub of a remote path lies today: a rename in local that is not carried out yet has it elsewhere. */
+  const whereIs = (path: RelPath): { readonly path: RelPath; readonly atime: bigint } | null => {
+    const here = stubs.atime(path);
+    if (here !== null) return { path, atime: here };
+    let now = path;
+    const old = timers.now() - MOVE_KEPT_MS;
+    for (const { from, to, at } of moves) if (at >= old && isSameOrBelow(now, from)) now = rebase(now, from, to);
+    if (now === path) return null;
+    const there = stubs.atime(now);
+    return there === null ? null : { path: now, atime: there };
+  };
+
+  /** Stubs are read and armed in small portions: a folder may hold very many. */
+  const portion = (): void => {
+    working = undefined;
+    if (stopped) return;
+    if (rest === undefined) {
+      const next = queue.shift();
+      if (next === undefined) return;
+      rest = { paths: stubsIn(next.directory), counts: next.counts, at: 0 };
+    }
+    const { paths, counts, at } = rest;
+    forgetOld();
+    for (const path of paths.slice(at, at + CHUNK)) {
+      const atime = stubs.atime(path);
+      if (atime === null || atime === ARMED_ATIME_NS) continue;
+      armAgain(path);
+      if (counts) count(path);
+    }
+    rest.at += CHUNK;
+    if (rest.at >= paths.length) rest = undefined;
+    if (rest !== undefined || queue.length > 0) working = timers.after(0, portion);
+  };
+
+  const enqueue = (directories: readonly RelPath[], counts: boolean): void => {
+    if (!linkAtime || stopped) return;
+    for (const directory of directories) queue.push({ directory, counts });
+    if (queue.length > 0) working ??= timers.after(0, portion);
+  };
+
+  const after = (directory: RelPath, ms: number): { cancel(): void } =>
+    timers.after(ms, () => {
+      listings.delete(directory);
+      enqueue([directory], false);
+    });
+
+  return {
+    opened(path) {
+      if (stopped) return;
+      const stub = whereIs(path);
+      if (stub === null) return;
+      if (!linkAtime) {
+        count(stub.path);
+        return;
+      }
+      forgetOld();
+      if (stub.atime !== ARMED_ATIME_NS) armAgain(stub.path);
+      else if (!rearmed.has(stub.path)) return;
+      count(stub.path);
+    },
+    listing(directory, open) {
+      if (!linkAtime || stopped) return;
+      const going = listings.get(directory);
+      if (open) {
+        if (going === undefined) {
+          listings.set(directory, { closed: false, timer: after(directory, LONGEST_LISTING_MS) });
+        }
+        return;
+      }
+      // The first close counts: one listing after the other must not put it off for good.
+      if (going?.closed === true) return;
+      going?.timer.cancel();
+      listings.set(directory, { closed: true, timer: after(directory, AFTER_LISTING_MS) });
+    },
+    moved(from, to) {
+      moves.push({ from, to, at: timers.now() });
+      if (moves.length > MOVES_KEPT) moves.shift();
+    },
+    rearm: (directories) => enqueue(directories, false),
+    sweep: (directories) => enqueue(directories, true),
+    stop() {
+      stopped = true;
+      batch?.cancel();
+      working?.cancel();
+      for (const { timer } of listings.values()) timer.cancel();
+      listings.clear();
+    },
+  };
+}

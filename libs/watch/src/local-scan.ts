@@ -1,0 +1,161 @@
+/**
+ * Looks at all of local against the base: finds what the kernel's events left out (writes to mapped files, bursts that
+ * were dropped, changes while nothing watched). Opens no file, reads no stub; gives the event loop back every few ms.
+ */
+import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { diffListing } from '@lazysync/action-table';
+import {
+  type BaseRecord,
+  type ChangeEvent,
+  type Entry,
+  joinPath,
+  nameOf,
+  OWN_FOLDER,
+  type RelPath,
+  ROOT,
+} from '@lazysync/event-model';
+import { errnoOf } from '@lazysync/ops';
+import { type Hint, isLeftOut, type Rewatched } from './hint.ts';
+import { createReported } from './reported.ts';
+import { createScanLoop, type Scanner, type ScanResult } from './scan.ts';
+import type { Timers } from './settle.ts';
+
+export interface LocalScanPorts {
+  children(directory: RelPath): readonly BaseRecord[];
+  rewatch(directories: readonly RelPath[]): Promise<Rewatched>;
+  /** Into the settle window, as everything of local: the file may be in the middle of being written. */
+  hint(hint: Hint): void;
+  ignored(path: RelPath, directory: boolean): boolean;
+}
+
+export interface LocalScanOptions {
+  /** LOCAL, absolute. */
+  readonly root: string;
+  readonly ports: LocalScanPorts;
+  readonly timers: Timers;
+  /** ms between scans. Default 5 min. */
+  readonly intervalMs?: number;
+}
+
+/** Names that are looked at in one go: about 2 ms. */
+const CHUNK = 500;
+
+function statOf(path: string): BigIntStats | string | null {
+  try {
+    return lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === null) throw error;
+    return errno;
+  }
+}
+
+/** What a link shows, as far as it can be told without reading a stub: reading would move its atime. */
+function linkAt(path: string, stat: BigIntStats, row: BaseRecord | undefined): Entry {
+  const identity = { dev: stat.dev, ino: stat.ino, birthNs: stat.birthtimeNs };
+  if (row?.kind === 'file' && row.form === 'stub') {
+    // The text of an inode never changes.
+    const same = stat.ino === row.link.ino && stat.birthtimeNs === row.link.birthNs;
+    return { kind: 'stub', target: '', points: same ? row.path : null, identity };
+  }
+  if (row?.kind !== 'symlink') return { kind: 'symlink', target: `inode ${stat.ino}` };
+  try {
+    return { kind: 'symlink', target: readlinkSync(path) };
+  } catch (error) {
+    const reason = errnoOf(error);
+    if (reason === null) throw error;
+    return { kind: 'unknown', reason };
+  }
+}
+
+function entryAt(path: string, row: BaseRecord | undefined, rootDev: bigint): Entry {
+  const stat = statOf(path);
+  if (stat === null) return { kind: 'absent' };
+  if (typeof stat === 'string') return { kind: 'unknown', reason: stat };
+  const mode = Number(stat.mode) & 0o7777;
+  if (stat.isSymbolicLink()) return linkAt(path, stat, row);
+  const { dev, ino, birthtimeNs: birthNs } = stat;
+  if (stat.isDirectory()) {
+    if (dev !== rootDev) return { kind: 'other', what: 'another file system' };
+    return { kind: 'directory', mode, identity: { dev, ino, birthNs } };
+  }
+  if (!stat.isFile()) return { kind: 'other', what: 'special file' };
+  const { mtimeNs, ctimeNs } = stat;
+  return { kind: 'file', stat: { size: Number(stat.size), mtimeNs, ctimeNs, mode, dev, ino, birthNs } };
+}
+
+export function createLocalScan(options: LocalScanOptions): Scanner {
+  const { root, ports, timers } = options;
+  const reported = createReported(timers);
+  const absolute = (path: RelPath): string => (path === '' ? root : `${root}/${path}`);
+  let looked = 0;
+
+  const breathe = async (): Promise<void> => {
+    if (++looked % CHUNK === 0) await new Promise(setImmediate);
+  };
+
+  /** Names in a directory, or null when nothing may be concluded from it. */
+  const namesIn = (directory: RelPath): string[] | string | null => {
+    try {
+      return readdirSync(absolute(directory));
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === null) throw error;
+      return errno === 'ENOENT' || errno === 'ENOTDIR' ? null : errno;
+    }
+  };
+
+  const scanDirectory = async (
+    directory: RelPath,
+    names: readonly string[],
+    rootDev: bigint,
+    next: RelPath[],
+  ): Promise<ChangeEvent[]> => {
+    const rows = ports.children(directory);
+    const known = new Map(rows.map((row) => [nameOf(row.path), row]));
+    const entries = new Map<string, Entry>();
+    for (const name of names) {
+      await breathe();
+      // A name that is not UTF-8 leads nowhere; the worker's own listing names it.
+      if (isLeftOut(directory, name) || name.includes('\ufffd')) continue;
+      const path = joinPath(directory, name);
+      const entry = entryAt(absolute(path), known.get(name), rootDev);
+      if (entry.kind === 'absent' || ports.ignored(path, entry.kind === 'directory')) continue;
+      entries.set(name, entry);
+      if (entry.kind === 'directory') next.push(path);
+    }
+    const listed = [...entries].map(([name, entry]) => ({ name, entry }));
+    const events = diffListing({ path: directory, names: listed, partial: false }, rows, 'local');
+    if (events.length === 0) {
+      reported.forget(directory);
+      return [];
+    }
+    return reported.news(directory, events, (path) => entries.get(nameOf(path)) ?? null);
+  };
+
+  const scan = async (): Promise<ScanResult> => {
+    const rootStat = statOf(root);
+    if (rootStat === null || typeof rootStat === 'string') {
+      return { published: 0, problem: `the local folder: ${rootStat ?? 'gone'}` };
+    }
+    const next: RelPath[] = [ROOT];
+    const seen: RelPath[] = [];
+    let published = 0;
+    for (let at = 0; at < next.length; at++) {
+      const directory = next[at] as RelPath;
+      const names = namesIn(directory);
+      if (directory === ROOT && (typeof names === 'string' || !names?.includes(OWN_FOLDER))) {
+        return { published: 0, problem: 'the local folder is gone, unreadable, or another one lies in its place' };
+      }
+      if (names === null || typeof names === 'string') continue;
+      seen.push(directory);
+      const events = await scanDirectory(directory, names, rootStat.dev, next);
+      for (const { kind, side, path } of events) ports.hint({ kind, side, path, seen: false });
+      published += events.length;
+    }
+    await ports.rewatch(seen);
+    return { published, problem: null };
+  };
+
+  return createScanLoop({ timers, intervalMs: () => options.intervalMs ?? 300_000, scan });
+}
