@@ -2,8 +2,9 @@
  * Asked before every step that removes or replaces, not once per cycle: are both roots still ours, and is the root
  * that would order the removal not suddenly empty? An unmounted or swapped folder must never look like a delete.
  */
-import { RemoteOffline } from '@lazysync/replica';
+
 import { ROOT, type Side, type Step } from '@lazysync/event-model';
+import { RemoteOffline } from '@lazysync/replica';
 import { PairHeld, type PairPorts } from './ports.ts';
 
 const REMOVES: ReadonlySet<Step['kind']> = new Set(['remove', 'upload', 'dehydrate', 'move', 'hydrate']);
@@ -23,7 +24,9 @@ async function checkNotEmptied(ports: PairPorts, side: Side): Promise<void> {
   const [listing] = await ports[side].list([{ path: ROOT }]);
   if (listing?.kind === 'unreadable') throw new RemoteOffline(`the ${side} root can not be read (${listing.reason})`);
   if (listing?.kind === 'gone' || (listing?.kind === 'listing' && listing.names.length === 0 && !listing.partial)) {
-    throw new PairHeld(`The ${side} folder is suddenly empty: nothing is removed until \`lazysync approve\` says that this is meant.`);
+    throw new PairHeld(
+      `The ${side} folder is suddenly empty: nothing is removed until \`lazysync approve\` says that this is meant.`,
+    );
   }
 }
 

@@ -8,8 +8,8 @@ import {
   type Need,
   type Origin,
   type PathView,
-  recordIdentity,
   type RelPath,
+  recordIdentity,
   sameIdentity,
 } from '@lazysync/event-model';
 import type { Replica } from '@lazysync/replica';
@@ -42,7 +42,11 @@ async function originOf(ports: PairPorts, path: RelPath, entry: Entry): Promise<
 }
 
 /** What a copied stub stands for: the row at the path it leads to, the tombstone of it, or a file nobody knows yet. */
-async function pointedAt(ports: PairPorts, points: RelPath, entry: Extract<Entry, { kind: 'stub' }>): Promise<Origin | null> {
+async function pointedAt(
+  ports: PairPorts,
+  points: RelPath,
+  entry: Extract<Entry, { kind: 'stub' }>,
+): Promise<Origin | null> {
   const row = ports.base.get(points);
   const buried = row === null ? ports.base.tombstone(points) : null;
   const record: BaseRecord | null = row ?? (buried === null ? null : ports.base.get(buried));

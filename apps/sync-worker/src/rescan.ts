@@ -55,7 +55,10 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     if (listing?.kind !== 'listing') return;
     for (const name of listing.unsyncable) {
       const message = `The name is not UTF-8 and can not be synced; it stays in ${replica.side} only.`;
-      base.putProblem({ code: 'bad-name', path: joinPath(listing.path, name), side: replica.side, message }, ports.now());
+      base.putProblem(
+        { code: 'bad-name', path: joinPath(listing.path, name), side: replica.side, message },
+        ports.now(),
+      );
     }
   }
 
@@ -81,7 +84,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     const deletes: Later[] = [];
     let done = 0;
     let total = 0;
-    let level: RelPath[] = [root];
+    const level: RelPath[] = [root];
     while (level.length > 0) {
       const chunk = level.splice(0, FOLDERS_AT_ONCE);
       const queries = chunk.map((path) => ({ path }));
@@ -111,7 +114,8 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
             done++;
           } else if (
             decision.kind === 'step' &&
-            (decision.step.kind === 'make-stub' || (decision.step.kind === 'make-directory' && decision.step.side === 'local'))
+            (decision.step.kind === 'make-stub' ||
+              (decision.step.kind === 'make-directory' && decision.step.side === 'local'))
           ) {
             made.push({ step: decision.step, view });
           } else if (seen.local.kind === 'absent' || seen.remote.kind === 'absent') {
@@ -119,7 +123,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
             (view.base === null ? later : deletes).push({ path, seen: { remote: seen.remote } });
           } else later.push({ path, seen: { remote: seen.remote } });
           const folder = seen.local.kind === 'directory' || seen.remote.kind === 'directory';
-          if (folder && (view.base === null || (seen.local.kind === seen.remote.kind))) folders.push(path);
+          if (folder && (view.base === null || seen.local.kind === seen.remote.kind)) folders.push(path);
         }
       });
       later.push(...(await flush(made, changes)));

@@ -11,9 +11,9 @@ import {
   type Entry,
   nameOf,
   otherSide,
-  parentOf,
   type PathView,
   type Problem,
+  parentOf,
   type RelPath,
   type Side,
   type StagedContent,
@@ -161,7 +161,10 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     for (let turn = 0; turn < MAX_TURNS; turn++) {
       const record = base.get(path);
       const movedFrom = base.movedFrom(path);
-      const [decision, view] = await plan({ path, base: record, movedFrom, ...first }, turn === 0 ? cause : { ...cause, side: 'both' });
+      const [decision, view] = await plan(
+        { path, base: record, movedFrom, ...first },
+        turn === 0 ? cause : { ...cause, side: 'both' },
+      );
       first = {};
       switch (decision.kind) {
         case 'need':

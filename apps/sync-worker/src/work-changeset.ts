@@ -105,7 +105,8 @@ export function createChangesetWorker(
       return 'looked at everything';
     }
     const wanted: Cause = { side: 'local', hydrate: true };
-    if (event.path !== '' && base.get(event.path)?.kind !== 'directory') return settler.settle(event.path, { ...wanted, side: 'both' });
+    if (event.path !== '' && base.get(event.path)?.kind !== 'directory')
+      return settler.settle(event.path, { ...wanted, side: 'both' });
     let count = 0;
     for (const row of base.below(event.path)) {
       if (row.kind !== 'file' || row.form !== 'stub') continue;

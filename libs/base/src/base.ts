@@ -2,6 +2,7 @@
 import type {
   BaseChange,
   BaseRecord,
+  FileStat,
   Identity,
   Problem,
   RelPath,

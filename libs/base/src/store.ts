@@ -113,7 +113,8 @@ export function openBase(file: string): Base {
     ...reader,
     begin: (intents) =>
       transaction(() => {
-        for (const { slot, side, step, at, staged } of intents) addIntent.run(slot, side, encodeJson({ step, staged }), at);
+        for (const { slot, side, step, at, staged } of intents)
+          addIntent.run(slot, side, encodeJson({ step, staged }), at);
       }),
     record: (changes, cleared) => {
       if (changes.length === 0 && cleared.length === 0) return;

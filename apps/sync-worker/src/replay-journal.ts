@@ -1,0 +1,46 @@
+/** First of all after a start: what a crash left half done is finished and written down, or undone. */
+import { changesAfter } from '@lazysync/action-table';
+import type { Intent } from '@lazysync/base';
+import type { BaseChange, PathView, StagedContent } from '@lazysync/event-model';
+import { lookAt } from './look.ts';
+import type { PairPorts } from './ports.ts';
+
+function stagedContent(ports: PairPorts, intent: Intent): StagedContent | null {
+  if (intent.step.kind !== 'hydrate') return null;
+  const { transfer } = intent.step;
+  const row = ports.base.transfers().find((one) => one.id === transfer);
+  if (row?.staged == null) return null;
+  const { stat, hash, remote } = row.staged;
+  return { transfer, path: row.path, remote, staged: stat, hash };
+}
+
+export async function replayJournal(ports: PairPorts): Promise<number> {
+  const { base } = ports;
+  const intents = base.intents();
+  for (const intent of intents) {
+    const { step, slot } = intent;
+    const replica = ports[step.side];
+    const [recovered] = await replica.recover([
+      intent.staged === undefined ? { slot, step } : { slot, step, staged: intent.staged },
+    ]);
+    let changes: readonly BaseChange[] = [];
+    if (recovered?.kind === 'finished' && recovered.outcome.kind === 'done') {
+      const local = await lookAt(ports.local, step.path);
+      const remote = await lookAt(ports.remote, step.path);
+      const view: PathView = { path: step.path, base: base.get(step.path), local, remote };
+      changes = changesAfter(
+        { step, ...recovered.outcome },
+        view,
+        stagedContent(ports, intent),
+        BigInt(ports.now()) * 1_000_000n,
+      );
+    }
+    base.record(changes, [slot]);
+    ports.log('info', 'a step that a crash left was replayed', {
+      step: step.kind,
+      path: step.path,
+      came: recovered?.kind,
+    });
+  }
+  return intents.length;
+}

@@ -1,0 +1,147 @@
+/**
+ * One pair at work: the lane's jobs in order, the pair's state for everybody to read, and what happens when the remote
+ * does not answer.
+ *
+ * starting        the journal is replayed, the start scan was not carried out yet
+ * syncing / idle  a job or a transfer is at work / none is
+ * remote-offline  the job at the head waits; the anchor leads to itself, so that nothing hangs or is written into a void
+ * held / halted   a guard refused: nothing is removed until a person has said so
+ */
+import type { PairState } from '@lazysync/base';
+import { type Changeset, ROOT } from '@lazysync/event-model';
+import type { LaneHandlers, Verdict } from '@lazysync/queue';
+import { RemoteOffline } from '@lazysync/replica';
+import { PairHeld, type PairPorts } from './ports.ts';
+import { replayJournal } from './replay-journal.ts';
+import { createRescan } from './rescan.ts';
+import { createSettler } from './settle-path.ts';
+import { createTransfers } from './transfers.ts';
+import { createChangesetWorker } from './work-changeset.ts';
+
+/** Quiet for this long, ms, is idle. */
+const IDLE_AFTER_MS = 200;
+const RETRY_OFFLINE_MS = 1_000;
+const RETRY_HELD_MS = 2_000;
+
+export interface PairHooks {
+  /** The remote stopped or began to answer. */
+  readonly offline: (why: string) => Promise<void>;
+  readonly online: () => Promise<void>;
+  /** Names this start of the program: `ready` is written with it. */
+  readonly boot: string;
+}
+
+export interface WorkingPair {
+  readonly handlers: Pick<LaneHandlers, 'handle' | 'refused'>;
+  close(): Promise<void>;
+}
+
+export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<WorkingPair> {
+  const { base } = ports;
+  let state: PairState | null = null;
+  let why = '';
+  let changed = false;
+  let idleTimer: NodeJS.Timeout | null = null;
+  let lastProgress = 0;
+
+  function enter(next: PairState, reason = ''): void {
+    if (state === next && why === reason) return;
+    state = next;
+    why = reason;
+    base.setMeta('state', next);
+    base.setMeta('state-why', reason);
+    ports.log('debug', 'state', { state: next, why: reason });
+  }
+
+  enter('starting');
+  await replayJournal(ports);
+  const transfers = createTransfers(ports);
+  const settler = createSettler(ports, {
+    download: (path, { remote }) => transfers.want(path, remote),
+    rescan: (path) => rescan(path),
+    changed: () => {
+      changed = true;
+    },
+  });
+  const rescan = createRescan(ports, settler, ({ done, total }) => {
+    const now = ports.now();
+    if (now - lastProgress < 100 && done !== total) return;
+    lastProgress = now;
+    base.setMeta('progress', JSON.stringify({ done, total }));
+  });
+  const worker = createChangesetWorker(ports, settler, transfers, rescan);
+
+  function restSoon(): void {
+    if (idleTimer !== null) clearTimeout(idleTimer);
+    idleTimer = setTimeout(() => {
+      idleTimer = null;
+      if (state !== 'syncing') return;
+      if (transfers.active > 0) restSoon();
+      else enter('idle');
+    }, IDLE_AFTER_MS);
+  }
+
+  function noteChange(): void {
+    if (!changed) return;
+    changed = false;
+    base.setMeta('last-change', new Date(ports.now()).toISOString());
+  }
+
+  async function backOnline(): Promise<void> {
+    if (state !== 'remote-offline') return;
+    // A call that answers proves more than a flag: the job is only begun when the root can be looked at.
+    await ports.remote.check(ports.uuids.remote);
+    await hooks.online();
+    await replayJournal(ports);
+    transfers.resume();
+  }
+
+  async function handle(changeset: Changeset, { signal }: { readonly signal: AbortSignal }): Promise<Verdict> {
+    if (idleTimer !== null) clearTimeout(idleTimer);
+    try {
+      await backOnline();
+      if (state !== 'starting') enter('syncing');
+      const outcomes = await worker.work(changeset, signal);
+      noteChange();
+      if (changeset.events.some((event) => event.kind === 'rescan' && event.path === ROOT && event.why === 'start')) {
+        base.setMeta('ready', hooks.boot);
+      }
+      enter('syncing');
+      restSoon();
+      return { kind: 'done', outcomes };
+    } catch (error) {
+      noteChange();
+      if (signal.aborted) return { kind: 'wait', ms: 0, why: 'stopping' };
+      if (error instanceof RemoteOffline) {
+        if (state !== 'remote-offline') {
+          ports.log('warn', 'the remote does not answer; the lane waits', { err: error });
+          enter('remote-offline', error.message);
+          await hooks.offline(error.message);
+        }
+        return { kind: 'wait', ms: RETRY_OFFLINE_MS, why: error.message };
+      }
+      if (error instanceof PairHeld) {
+        if (state !== 'held') ports.log('warn', error.message);
+        enter('held', error.message);
+        return { kind: 'wait', ms: RETRY_HELD_MS, why: error.message };
+      }
+      throw error;
+    }
+  }
+
+  return {
+    handlers: {
+      handle,
+      refused: (reason, jobId) => {
+        const message = `A job of the queue was set aside: ${reason}.`;
+        ports.log('error', message, { jobId });
+        base.putProblem({ code: 'failed', path: ROOT, side: null, message }, ports.now());
+      },
+    },
+    async close() {
+      if (idleTimer !== null) clearTimeout(idleTimer);
+      await transfers.close();
+      enter('stopped');
+    },
+  };
+}
