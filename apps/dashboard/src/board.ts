@@ -45,7 +45,12 @@ class LaneAdapter extends BullMQAdapter {
 
   #readable<T extends { toJSON(): JobJson }>(job: T): T {
     const original = job.toJSON();
-    const shown = { ...original, data: readableData(this.#pair, original.data, original.returnvalue) };
+    // The outcomes stand beside their events: no need to say them twice.
+    const shown = {
+      ...original,
+      data: readableData(this.#pair, original.data, original.returnvalue),
+      returnvalue: undefined,
+    };
     job.toJSON = () => shown;
     return job;
   }
@@ -67,6 +72,8 @@ export async function registerBoard(server: FastifyInstance, lanes: readonly Lan
     options: {
       uiConfig: {
         boardTitle: 'LazySync queues',
+        boardLogo: { path: '/assets/icon.svg', width: 24, height: 24 },
+        favIcon: { default: '/assets/icon.svg', alternative: '/assets/icon.svg' },
         hideDocsLink: true,
         miscLinks: [{ text: 'Overview', url: '/' }],
         theme: { light: fonts, dark: fonts },

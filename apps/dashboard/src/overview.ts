@@ -37,6 +37,9 @@ export function livePair(view: PairView): LivePair {
   return { id: view.report.status.id, state: view.report.status.state, regions };
 }
 
+/** A number that should be zero. */
+const alarming = (value: number): Html => (value === 0 ? html`0` : html`<mark>${count(value)}</mark>`);
+
 function regionsOf({ report, latest }: PairView): Readonly<Record<string, Html>> {
   const { status } = report;
   const files = status.stubs + status.copies;
@@ -51,8 +54,8 @@ function regionsOf({ report, latest }: PairView): Readonly<Record<string, Html>>
     stubs: html`${count(status.stubs)}`,
     copies: html`${count(status.copies)}`,
     directories: html`${count(status.directories)}`,
-    conflicts: html`${count(status.conflicts)}`,
-    problems: html`${count(status.problems)}`,
+    conflicts: alarming(status.conflicts),
+    problems: alarming(status.problems),
     processes: html`${processes(report)}`,
     lists: html`${lists(report)}`,
     latest: html`${latestList(latest)}`,

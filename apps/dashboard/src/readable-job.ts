@@ -8,16 +8,11 @@ export interface JobJson {
   readonly returnvalue: unknown;
 }
 
-export interface ReadableEvent {
-  readonly event: string;
-  readonly outcome?: string;
-}
-
 export interface ReadableJob {
-  readonly pair: string;
   /** ISO: when the settle window was closed. */
   readonly seen: string;
-  readonly events: readonly ReadableEvent[];
+  /** `what was seen → what became of it`, in order. */
+  readonly events: readonly string[];
 }
 
 export function describeEvent(event: SyncEvent): string {
@@ -53,17 +48,19 @@ function readableChangeset(changeset: Changeset, outcomes: readonly Outcome[]): 
   // A path may occur several times: outcomes are given out in order.
   const left = new Map<string, string[]>();
   for (const { path, outcome } of outcomes) left.set(path, [...(left.get(path) ?? []), outcome]);
-  const events = changeset.events.map((event): ReadableEvent => {
+  const events = changeset.events.map((event) => {
     const of = left.get(event.path);
-    const outcome = of !== undefined && of.length > 1 ? of.shift() : of?.[0];
-    return outcome === undefined ? { event: describeEvent(event) } : { event: describeEvent(event), outcome };
+    return withOutcome(describeEvent(event), of !== undefined && of.length > 1 ? of.shift() : of?.[0]);
   });
   const paths = new Set<string>(changeset.events.map((event) => event.path));
   const also = outcomes
     .filter(({ path }) => !paths.has(path))
-    .map(({ path, outcome }) => ({ event: `${path === '' ? '(the whole folder)' : path} was looked at too`, outcome }));
-  return { pair: changeset.pair, seen: new Date(changeset.at).toISOString(), events: [...events, ...also] };
+    .map(({ path, outcome }) => withOutcome(`${path === '' ? '(the whole folder)' : path} was looked at too`, outcome));
+  return { seen: new Date(changeset.at).toISOString(), events: [...events, ...also] };
 }
+
+const withOutcome = (event: string, outcome: string | undefined): string =>
+  outcome === undefined ? event : `${event} → ${outcome}`;
 
 export interface Outcome {
   readonly path: string;

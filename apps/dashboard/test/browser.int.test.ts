@@ -109,10 +109,13 @@ describe.skipIf(program === undefined)(
       await page.waitForURL(/\/queues\/queue\/projects/);
       await page.goto(`${demo.url}/queues/queue/projects?status=completed`);
       await page.getByText('local modify README.md').first().waitFor();
-      await page.getByText('uploaded 12 B: local changed, the remote did not').first().waitFor();
+      await page
+        .getByText('README.md changed in local → uploaded 12 B: local changed, the remote did not')
+        .first()
+        .waitFor();
       await shoot('board');
       await page.goto(`${demo.url}/queues`);
-      await page.getByText('projects').first().waitFor();
+      await page.locator('main').getByText('projects').first().waitFor();
       await shoot('board-all');
     });
 

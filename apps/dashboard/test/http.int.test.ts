@@ -107,7 +107,7 @@ test('a finished job reads as what happened and why', async () => {
   expect(job).toMatchObject({
     name: 'local modify src/a.ts',
     data: {
-      events: [{ event: 'src/a.ts changed in local', outcome: 'uploaded 12 B: local changed, the remote did not' }],
+      events: ['src/a.ts changed in local → uploaded 12 B: local changed, the remote did not'],
     },
   });
 });

@@ -20,13 +20,12 @@ test('a finished job tells of each event what happened and why', () => {
     { path: 'src', outcome: 'looked at' },
   ];
   expect(readableData('p', data, returned)).toEqual({
-    pair: 'p',
     seen: '2025-01-02T03:04:05.000Z',
     events: [
-      { event: 'src/a.ts changed in local', outcome: 'uploaded 12 B: local changed, the remote did not' },
-      { event: 'old went away in remote (found by a scan)' },
-      { event: 'big.iso was opened in local', outcome: 'download began' },
-      { event: 'src was looked at too', outcome: 'looked at' },
+      'src/a.ts changed in local → uploaded 12 B: local changed, the remote did not',
+      'old went away in remote (found by a scan)',
+      'big.iso was opened in local → download began',
+      'src was looked at too → looked at',
     ],
   });
 });
@@ -37,7 +36,7 @@ test('outcomes of one path are given out in order', () => {
     { path: 'a', outcome: 'first' },
     { path: 'a', outcome: 'second' },
   ]);
-  expect(shown).toMatchObject({ events: [{ outcome: 'first' }, { outcome: 'second' }] });
+  expect(shown).toMatchObject({ events: ['a changed in local → first', 'a changed in local → second'] });
 });
 
 test.each([
