@@ -49,7 +49,7 @@ class LaneAdapter extends BullMQAdapter {
     const shown = {
       ...original,
       data: readableData(this.#pair, original.data, original.returnvalue),
-      returnvalue: undefined,
+      returnvalue: Array.isArray(original.returnvalue) ? 'done' : original.returnvalue,
     };
     job.toJSON = () => shown;
     return job;
