@@ -13,7 +13,8 @@ export interface Demo {
   readonly folder: string;
   readonly base: Base;
   readonly redis: TestRedis;
-  readonly dashboard: Dashboard;
+  /** Ends the dashboard, does something, and starts it again at the same address. */
+  restartDashboard(meanwhile: () => Promise<void>): Promise<void>;
   readonly url: string;
   publish(events: readonly SyncEvent[]): Promise<void>;
   close(): Promise<void>;
@@ -64,19 +65,49 @@ export function copy(path: string, size: number): BaseRecord {
 }
 
 export async function startDemo(pair = 'projects', over: Partial<DashboardOptions> = {}): Promise<Demo> {
+  const releases: (() => unknown)[] = [];
+  const close = async (): Promise<void> => {
+    for (let release = releases.pop(); release !== undefined; release = releases.pop()) await release();
+  };
+  try {
+    return await buildDemo(pair, over, releases, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function buildDemo(
+  pair: string,
+  over: Partial<DashboardOptions>,
+  releases: (() => unknown)[],
+  close: () => Promise<void>,
+): Promise<Demo> {
+  const errors: string[] = [];
+  releases.push(() => {
+    if (errors.length > 0) throw new Error(`the dashboard said: ${errors.join('\n')}`);
+  });
   const folder = mkdtempSync(join(tmpdir(), 'lazysync-dash-'));
+  releases.push(() => rmSync(folder, { recursive: true, force: true }));
   const redis = await startRedis(folder);
+  releases.push(() => redis.stop());
   mkdirSync(join(folder, 'state', pair), { recursive: true });
   const base = openBase(join(folder, 'state', pair, 'base.db'));
+  releases.push(() => base.close());
+  const rows = [
+    directory('src'),
+    stub('src/big.iso', 1_000_000_000),
+    stub('src/a.ts', 1200),
+    copy('README.md', 250_000_000),
+  ];
   base.record(
-    [directory('src'), stub('src/big.iso', 1_000_000_000), stub('src/a.ts', 1200), copy('README.md', 250_000_000)].map(
-      (record) => ({ kind: 'put', record }),
-    ),
+    rows.map((record) => ({ kind: 'put', record })),
     [],
   );
   base.setMeta('state', 'idle');
   base.setMeta('last-change', '2025-01-02T03:04:05.000Z');
   const link = openRedis(redis.address);
+  releases.push(() => link.close());
   const worker = createLaneWorker({
     pair,
     redis: link,
@@ -86,16 +117,20 @@ export async function startDemo(pair = 'projects', over: Partial<DashboardOption
         outcomes: events.map(({ path }) => ({ path, outcome: 'uploaded 12 B: local changed, the remote did not' })),
       }),
       refused: () => undefined,
-      error: (error) => process.stderr.write(`${error.message}\n`),
+      error: (error) => errors.push(error.message),
     },
   });
+  releases.push(() => worker.close(1000));
   const publisher = createPublisher({ pair, redis: link, producer: 'watcher', epoch: 'test' });
-  const presences = [
-    announce(link, pair, 'watcher', { pid: 4711, host: 'box' }),
-    announce(link, pair, 'worker', { pid: 4712, host: 'box' }),
-  ];
-  const errors: string[] = [];
-  const dashboard = await startDashboard({
+  releases.push(() => publisher.close());
+  for (const [role, pid] of [
+    ['watcher', 4711],
+    ['worker', 4712],
+  ] as const) {
+    const presence = announce(link, pair, role, { pid, host: 'box' });
+    releases.push(() => presence.close());
+  }
+  const options: DashboardOptions = {
     pairs: [{ id: pair, local: '/home/me/projects', remote: '/mnt/nas/projects' }],
     stateFolder: join(folder, 'state'),
     redis: redis.address,
@@ -104,25 +139,22 @@ export async function startDemo(pair = 'projects', over: Partial<DashboardOption
     access: { kind: 'loopback' },
     log: { error: (fields, message) => errors.push(`${message} ${JSON.stringify(fields)}`), warn: () => undefined },
     ...over,
-  });
+  };
+  let dashboard: Dashboard = await startDashboard(options);
+  releases.push(() => dashboard.close());
+  const { port } = dashboard;
   return {
     pair,
     folder,
     base,
     redis,
-    dashboard,
-    url: `http://127.0.0.1:${dashboard.port}`,
+    url: `http://127.0.0.1:${port}`,
     publish: (events) => publisher.publish(events),
-    close: async () => {
+    restartDashboard: async (meanwhile) => {
       await dashboard.close();
-      await Promise.all(presences.map((one) => one.close()));
-      await publisher.close();
-      await worker.close(1000);
-      await link.close();
-      base.close();
-      await redis.stop();
-      rmSync(folder, { recursive: true, force: true });
-      if (errors.length > 0) throw new Error(`the dashboard said: ${errors.join('\n')}`);
+      await meanwhile();
+      dashboard = await startDashboard({ ...options, port });
     },
+    close,
   };
 }

@@ -19,19 +19,18 @@ export async function startRedis(folder: string): Promise<TestRedis> {
     { stdio: 'ignore' },
   );
   const failed = once(child, 'error').then(([error]) => Promise.reject(error as Error));
-  const ready = until(
-    'redis',
-    async () => (await ping(address, 500)).kind,
-    (kind) => kind === 'ok',
-  );
-  await Promise.race([ready, failed]);
-  return {
-    address,
-    stop: async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = once(child, 'exit');
-      child.kill('SIGKILL');
-      await gone;
-    },
+  const stop = async (): Promise<void> => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
   };
+  const answers = async (): Promise<boolean> => (await ping(address, 500)).kind === 'ok';
+  try {
+    await Promise.race([until('redis', answers, (yes) => yes), failed]);
+    return { address, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
