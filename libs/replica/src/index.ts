@@ -4,3 +4,4 @@ export * from './entry-of.ts';
 export * from './fs-port.ts';
 export * from './listing.ts';
 export * from './replica.ts';
+export { createReplica, type ReplicaOptions } from './replica-on.ts';

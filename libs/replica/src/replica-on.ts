@@ -1,0 +1,83 @@
+/** A replica over any FsPort: the one in this process, the one in an endpoint, and the simulation's are the same code. */
+import type { Anchors, RelPath } from '@lazysync/event-model';
+import type { Clock } from '@lazysync/ops';
+import { look } from './entry-of.ts';
+import { fetchFile } from './fetch.ts';
+import type { FsPort } from './fs-port.ts';
+import { hashFile } from './hash.ts';
+import { list } from './listing.ts';
+import { recover } from './recover.ts';
+import type { Replica } from './replica.ts';
+import { transition } from './transition.ts';
+import { dropName, stagePath, type TreeContext } from './tree-context.ts';
+import { stageUpload } from './upload.ts';
+
+export interface ReplicaOptions {
+  readonly side: Replica['side'];
+  readonly fs: FsPort;
+  /** The other side's tree: read for uploads, staged into by fetches. */
+  readonly peer: FsPort;
+  /** Today's anchor first. */
+  readonly anchors: () => Anchors;
+  readonly clock: Clock;
+  /** Calls in flight at once. */
+  readonly parallel: number;
+  /** Inodes and ctimes mean something here. */
+  readonly exact: boolean;
+  /** The root's marker and what its file system can do. */
+  readonly root: Pick<Replica, 'prepare' | 'check'>;
+  /** Bytes of a fetch so far. */
+  readonly progress?: (slot: string, bytes: number) => void;
+  readonly close: () => Promise<void>;
+}
+
+export function createReplica(options: ReplicaOptions): Replica {
+  const { side, fs, peer, anchors, clock, parallel, exact } = options;
+
+  async function context(): Promise<TreeContext> {
+    const today = anchors()[0];
+    if (today === undefined) throw new Error('no anchor is known');
+    const lookAt = async (path: string) => {
+      const [entry] = await look(fs, [path as RelPath], { anchors: anchors(), parallel: 1 });
+      return entry ?? ({ kind: 'unknown', reason: 'not looked at' } as const);
+    };
+    return { side, fs, peer, look: lookAt, anchor: today, now: () => clock.now() };
+  }
+
+  return {
+    side,
+    prepare: options.root.prepare,
+    check: options.root.check,
+    look: (paths) => look(fs, paths, { anchors: anchors(), parallel }),
+    list: (queries) => list(fs, queries, { anchors: anchors(), parallel, exact }),
+    hash: (path, expected) => hashFile(fs, path, expected, { side, anchors: anchors() }),
+    stage: async (order) => stageUpload(await context(), order),
+    carryOut: async (orders) => {
+      const it = await context();
+      const outcomes = [];
+      for (const order of orders) outcomes.push(await transition(it, order));
+      return outcomes;
+    },
+    recover: async (orders) => {
+      const it = await context();
+      const outcomes = [];
+      for (const order of orders) outcomes.push(await recover(it, order));
+      return outcomes;
+    },
+    fetch: (order) => {
+      const progress = options.progress;
+      return fetchFile(order, {
+        remote: fs,
+        local: peer,
+        anchors: anchors(),
+        clock,
+        ...(progress === undefined ? {} : { progress: (bytes: number) => progress(order.slot, bytes) }),
+      });
+    },
+    discard: async (slots) => {
+      for (const slot of slots) await dropName(fs, stagePath(slot));
+    },
+    close: options.close,
+  };
+}
+
