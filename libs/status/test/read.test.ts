@@ -1,0 +1,119 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openBase } from '@lazysync/base';
+import { relPath } from '@lazysync/event-model';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { buildStatus, type LaneView, openStatus } from '../src/index.ts';
+
+let stateFolder: string;
+beforeEach(() => {
+  stateFolder = mkdtempSync(join(tmpdir(), 'lazysync-status-'));
+});
+afterEach(() => rmSync(stateFolder, { recursive: true, force: true }));
+
+const pairs = [{ id: 'p', local: '/l', remote: '/r' }];
+const counts = { waiting: 0, active: 0, failed: 0, delayed: 0 };
+const present = [{ pid: 7, host: 'h', since: 0 }];
+const working: LaneView = { counts: async () => counts, presence: async () => present };
+const folder = (): string => {
+  mkdirSync(join(stateFolder, 'p'), { recursive: true });
+  return join(stateFolder, 'p', 'base.db');
+};
+
+test('with nothing there every field is there', async () => {
+  expect(await buildStatus({ pairs, stateFolder, lanes: null, deadlineMs: 100 })).toEqual({
+    version: 1,
+    pairs: [
+      {
+        id: 'p',
+        local: '/l',
+        remote: '/r',
+        state: 'stopped',
+        queued: 0,
+        transfers: 0,
+        entries: 0,
+        directories: 0,
+        stubs: 0,
+        copies: 0,
+        cachedBytes: 0,
+        remoteBytes: 0,
+        conflicts: 0,
+        problems: 0,
+        held: 0,
+        lastChange: null,
+        redis: 'down',
+        watchers: [],
+        worker: [],
+      },
+    ],
+  });
+});
+
+test('a Redis that hangs is down, and the answer comes in time', async () => {
+  const hanging: LaneView = { counts: () => new Promise(() => undefined), presence: async () => present };
+  const begun = performance.now();
+  const { pairs: seen } = await buildStatus({ pairs, stateFolder, lanes: hanging, deadlineMs: 100 });
+  expect(performance.now() - begun).toBeLessThan(1000);
+  expect(seen[0]).toMatchObject({ redis: 'down', state: 'stopped' });
+});
+
+test('a Redis that refuses is down', async () => {
+  const refusing: LaneView = { counts: () => Promise.reject(new Error('no')), presence: async () => present };
+  expect((await buildStatus({ pairs, stateFolder, lanes: refusing, deadlineMs: 100 })).pairs[0]?.redis).toBe('down');
+});
+
+test('the state is what the worker wrote last, as long as one works', async () => {
+  const base = openBase(folder());
+  const read = async (lanes: LaneView): Promise<string | undefined> =>
+    (await buildStatus({ pairs, stateFolder, lanes, deadlineMs: 100 })).pairs[0]?.state;
+  const nobody: LaneView = { ...working, presence: async () => [] };
+  const queued: LaneView = { ...working, counts: async () => ({ ...counts, waiting: 2, active: 1 }) };
+  expect(await read(working)).toBe('starting');
+  base.setMeta('state', 'idle');
+  expect(await read(working)).toBe('idle');
+  expect(await read(queued)).toBe('syncing');
+  expect(await read(nobody)).toBe('stopped');
+  base.setMeta('state', 'remote-offline');
+  expect(await read(queued)).toBe('remote-offline');
+  base.setMeta('state', 'a word of another version');
+  expect(await read(working)).toBe('starting');
+  base.close();
+});
+
+test('what is held is counted apart from problems; progress and reasons are told', async () => {
+  const base = openBase(folder());
+  base.putProblem({ code: 'no-space', path: relPath('a'), side: 'local', message: 'full' }, 1);
+  base.putProblem({ code: 'held', path: relPath('b'), side: 'local', message: '120 deletes' }, 2);
+  base.setMeta('state', 'starting');
+  base.setMeta('state-why', 'mirroring');
+  base.setMeta('progress', '{"done":3,"total":9}');
+  const status = openStatus({ pairs, stateFolder, lanes: working, deadlineMs: 100 });
+  const [report] = await status.read();
+  expect(report).toMatchObject({ why: 'mirroring', progress: { done: 3, total: 9 }, status: { problems: 1, held: 1 } });
+  base.setMeta('progress', 'nonsense');
+  expect((await status.read())[0]?.progress).toBeNull();
+  status.close();
+  base.close();
+});
+
+test('a base that was removed and made anew is read anew, a damaged one is told of', async () => {
+  const file = folder();
+  const status = openStatus({ pairs, stateFolder, lanes: working, deadlineMs: 100 });
+  const first = openBase(file);
+  first.putProblem({ code: 'failed', path: relPath('a'), side: null, message: 'x' }, 1);
+  expect((await status.read())[0]?.status.problems).toBe(1);
+  first.close();
+  rmSync(stateFolder, { recursive: true });
+  expect((await status.read())[0]?.status.problems).toBe(0);
+  const second = openBase(folder());
+  expect((await status.read())[0]?.status.problems).toBe(0);
+  second.close();
+  rmSync(stateFolder, { recursive: true });
+  writeFileSync(folder(), 'this is no database, but long enough to be looked at as if it were one'.repeat(20));
+  expect((await status.read())[0]).toMatchObject({
+    why: expect.stringContaining('can not be read'),
+    status: { stubs: 0 },
+  });
+  status.close();
+});
