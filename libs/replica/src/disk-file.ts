@@ -19,13 +19,18 @@ export interface DiskFile extends OpenFile {
   readonly fd: number;
 }
 
-/** `blocking`: calls may be made at once (a local disk). */
-export function openFile(fd: number, path: string, blocking: boolean): DiskFile {
+export interface FileMode {
+  /** Calls may be made at once (a local disk). */
+  readonly atOnce: boolean;
+  readonly reading: boolean;
+}
+
+export function openFile(fd: number, path: string, { atOnce, reading }: FileMode): DiskFile {
   let open = true;
   return {
     fd,
     async stat() {
-      const stat = blocking ? statDescriptor(fd) : await statDescriptorAsync(fd);
+      const stat = atOnce ? statDescriptor(fd) : await statDescriptorAsync(fd);
       if (!failed(stat)) return rawStatx(stat);
       if (stat !== 'ENOSYS' && stat !== 'EINVAL') throw new FsError(stat, 'stat', path);
       return rawStat(await later('stat', path, (done) => fs.fstat(fd, { bigint: true }, done)));
@@ -42,14 +47,19 @@ export function openFile(fd: number, path: string, blocking: boolean): DiskFile 
     truncate: (size) => later('truncate', path, (done) => fs.ftruncate(fd, size, done)),
     chmod: (mode) => later('chmod', path, (done) => fs.fchmod(fd, mode, done)),
     async setMtime(mtimeNs) {
-      const error = blocking ? setTimesOf(fd, { mtimeNs }) : await setTimesOfAsync(fd, { mtimeNs });
+      const error = atOnce ? setTimesOf(fd, { mtimeNs }) : await setTimesOfAsync(fd, { mtimeNs });
       if (error !== null) throw new FsError(error, 'set mtime', path);
     },
     sync: () => later('sync', path, (done) => fs.fsync(fd, done)),
     async close() {
       if (!open) return;
       open = false;
-      await later<void>('close', path, (done) => fs.close(fd, done));
+      try {
+        await later<void>('close', path, (done) => fs.close(fd, done));
+      } catch (error) {
+        // The descriptor is gone all the same, and where nothing was written nothing can be lost by that.
+        if (!reading) throw error;
+      }
     },
   };
 }

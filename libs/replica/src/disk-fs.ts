@@ -61,6 +61,8 @@ export function createDiskFs(options: DiskOptions): DiskFs {
   const root = createDiskRoot(options.root, calls);
   const texts: LinkTexts | null = local ? createLinkTexts() : null;
   const syncDirectories = options.syncDirectories ?? local;
+  const READING = { atOnce: local, reading: true };
+  const WRITING = { atOnce: local, reading: false };
   let turned = performance.now();
   let made = 0;
 
@@ -230,14 +232,14 @@ export function createDiskFs(options: DiskOptions): DiskFs {
         if (error !== null) throw new FsError(error, 'set atime', path);
       }),
     openRead: (path): Promise<OpenFile> =>
-      at('open', path, async (place) => openFile(await openToRead(place, path), path, local)),
+      at('open', path, async (place) => openFile(await openToRead(place, path), path, READING)),
     create: (path, mode): Promise<OpenFile> =>
       at('create', path, async (place) =>
-        openFile(await calls.open(place.at, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode), path, local),
+        openFile(await calls.open(place.at, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode), path, WRITING),
       ),
     openForWriting: (path) =>
       at('open', path, async (place) => {
-        const file = openFile(await openToRead(place, path), path, local);
+        const file = openFile(await openToRead(place, path), path, READING);
         try {
           return writersOf(file.fd);
         } finally {
@@ -248,7 +250,7 @@ export function createDiskFs(options: DiskOptions): DiskFs {
       if (!syncDirectories) return;
       await guarded('sync', path, (rootFd) =>
         inFolder(rootFd, 'sync', path, async (folder) => {
-          const file = openFile(await calls.open(`/proc/self/fd/${folder}/.`, O_RDONLY | O_DIRECTORY), path, local);
+          const file = openFile(await calls.open(`/proc/self/fd/${folder}/.`, O_RDONLY | O_DIRECTORY), path, WRITING);
           try {
             await file.sync();
           } finally {

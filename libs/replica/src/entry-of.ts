@@ -11,6 +11,7 @@ import {
   stubPoints,
 } from '@lazysync/event-model';
 import { FsError, type FsPort, type RawStat } from './fs-port.ts';
+import { RemoteOffline } from './replica.ts';
 
 export interface EntryContext {
   /** Through which this pair's stubs may lead. */
@@ -28,12 +29,34 @@ const WORDS = {
   'character-device': 'device',
 } as const;
 
-/** One look at the root for a whole batch. */
+const LOST: ReadonlySet<string> = new Set([
+  'ENOTCONN',
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'EREMOTEIO',
+  'ESHUTDOWN',
+  'ETIMEDOUT',
+]);
+
+/** The mount itself says that it has lost its server. Rejects with RemoteOffline then. */
+export function throwIfLost(error: unknown): void {
+  if (error instanceof FsError && LOST.has(error.code)) {
+    throw new RemoteOffline(`the mount says ${error.code}`, { cause: error });
+  }
+}
+
+/** One look at the root for a whole batch. Rejects with RemoteOffline when the mount has lost its server. */
 export async function entryContext(fs: FsPort, anchors: Anchors): Promise<EntryContext> {
   try {
     return { anchors, rootDev: (await fs.lstat('')).dev };
   } catch (error) {
-    // What is wrong with the root shows at each path of the batch.
+    throwIfLost(error);
+    // What else is wrong with the root shows at each path of the batch.
     if (error instanceof FsError) return { anchors, rootDev: null };
     throw error;
   }

@@ -1,0 +1,81 @@
+/** A replica of a real folder, in this process. For a mount: inside an endpoint process only. */
+import type { Anchors, Side } from '@lazysync/event-model';
+import type { Clock } from '@lazysync/ops';
+import { createDiskFs, type DiskFs } from './disk-fs.ts';
+import { createMarkerCheck, type MarkerOptions, prepareOwnFolder } from './markers.ts';
+import { mountFacts } from './mount-facts.ts';
+import { probeTree } from './probe.ts';
+import type { Replica } from './replica.ts';
+import { createReplica } from './replica-on.ts';
+
+export interface DiskReplicaOptions {
+  readonly side: Side;
+  /** Real paths, without symlinks in them. */
+  readonly localRoot: string;
+  readonly remoteRoot: string;
+  /** Today's anchor first. */
+  readonly anchors: () => Anchors;
+  readonly clock: Clock;
+  /** Bytes of a fetch so far. */
+  readonly progress?: (slot: string, bytes: number) => void;
+}
+
+export interface DiskReplica extends Replica {
+  /** The tree itself, for the hint sources that look at it from the same process. */
+  readonly fs: DiskFs;
+}
+
+/** Directories and looks in flight at once on a mount. */
+const PARALLEL = 32;
+
+/**
+ * A remote on a disk of this host (another folder, a second disk) needs no thread pool. `mode` follows the mount table,
+ * so nothing is touched here.
+ */
+function openTree(root: string, side: Side): { readonly fs: DiskFs; readonly quick: boolean } {
+  const quick = side === 'local' || mountFacts(root).seesAllChanges;
+  return { fs: createDiskFs({ root, mode: quick ? 'local' : 'mount' }), quick };
+}
+
+export function createDiskReplica(options: DiskReplicaOptions): DiskReplica {
+  const { side, localRoot, remoteRoot, anchors, clock, progress } = options;
+  const realRoot = side === 'local' ? localRoot : remoteRoot;
+  const own = openTree(realRoot, side);
+  const peer = openTree(side === 'local' ? remoteRoot : localRoot, side === 'local' ? 'remote' : 'local');
+  const { fs, quick } = own;
+  const markerOptions: MarkerOptions = {
+    side,
+    root: realRoot,
+    clock,
+    readOnlyId: () => {
+      const { fsType, source } = mountFacts(realRoot);
+      return `${fsType} ${source}`;
+    },
+  };
+  const marker = createMarkerCheck(fs, markerOptions);
+  const replica = createReplica({
+    side,
+    fs,
+    peer: peer.fs,
+    anchors,
+    clock,
+    parallel: quick ? 1 : PARALLEL,
+    exact: quick,
+    root: {
+      async prepare(wish) {
+        const folder = await prepareOwnFolder(fs, wish, markerOptions);
+        if (folder.kind === 'refused') return folder;
+        const { readOnly, uuid } = folder;
+        return { kind: 'ready', uuid, probe: await probeTree(fs, { side, realRoot, readOnly, tag: wish.fresh }) };
+      },
+      check: (uuid) => marker.check(uuid),
+    },
+    ...(progress === undefined ? {} : { progress }),
+    close: () => {
+      fs.close();
+      peer.fs.close();
+      return Promise.resolve();
+    },
+  });
+  return { ...replica, fs };
+}
