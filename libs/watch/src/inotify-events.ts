@@ -1,5 +1,6 @@
 /** The kernel's inotify records as values, and which of them each use asks for. */
 import { TextDecoder } from 'node:util';
+import type { Side } from '@lazysync/event-model';
 
 export const IN_MODIFY = 0x2;
 export const IN_ATTRIB = 0x4;
@@ -21,18 +22,11 @@ export const IN_ISDIR = 0x4000_0000;
 const TREE = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
 const DIRECTORY_ONLY = IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK;
 
-export type InotifyMode =
-  /** Everything that is to be known of local, where no chokidar runs. */
-  | 'full'
-  /** What chokidar can not tell: finished writes, listings, overflow, and what is needed to follow the tree. */
-  | 'beside-chokidar'
-  /** Opens, and changes that this host makes through the mount. */
-  | 'remote';
-
-export const MASKS: Readonly<Record<InotifyMode, number>> = {
-  full: TREE | IN_ATTRIB | IN_MODIFY | IN_CLOSE_WRITE | IN_OPEN | IN_CLOSE_NOWRITE | DIRECTORY_ONLY,
-  'beside-chokidar': TREE | IN_MODIFY | IN_CLOSE_WRITE | IN_OPEN | IN_CLOSE_NOWRITE | DIRECTORY_ONLY,
-  // Never IN_ACCESS: reading a mapped file gives none.
+export const MASKS: Readonly<Record<Side, number>> = {
+  // The same beside chokidar: that can't tell finished writes, listings and overflow, and leaves out a change that
+  // follows another one at once (a chmod after a write, for one).
+  local: TREE | IN_ATTRIB | IN_MODIFY | IN_CLOSE_WRITE | IN_OPEN | IN_CLOSE_NOWRITE | DIRECTORY_ONLY,
+  // Opens, and changes that this host makes through the mount. Never IN_ACCESS: reading a mapped file gives none.
   remote: TREE | IN_ATTRIB | IN_CLOSE_WRITE | IN_OPEN | DIRECTORY_ONLY,
 };
 

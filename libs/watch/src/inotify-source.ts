@@ -36,7 +36,6 @@ import {
   IN_Q_OVERFLOW,
   IN_UNMOUNT,
   type InotifyEvent,
-  type InotifyMode,
   MASKS,
 } from './inotify-events.ts';
 import { createWatchTable } from './watch-table.ts';
@@ -44,8 +43,8 @@ import { createWatchTable } from './watch-table.ts';
 export interface InotifyOptions {
   /** Absolute. */
   readonly root: string;
+  /** Decides what the kernel is asked for: see MASKS. */
   readonly side: Side;
-  readonly mode: InotifyMode;
   /** The tree lies on a mount that may hang. */
   readonly mount: boolean;
   readonly listener: HintListener;
@@ -84,9 +83,9 @@ interface HalfMove {
 }
 
 export function createInotifySource(options: InotifyOptions): InotifySource {
-  const { root, side, mode, mount, listener } = options;
+  const { root, side, mount, listener } = options;
   const ignored = options.ignored ?? (() => false);
-  const mask = MASKS[mode];
+  const mask = MASKS[side];
   const table = createWatchTable();
   const buffer = Buffer.alloc(BUFFER_BYTES);
   const halfMoves = new Map<number, HalfMove>();

@@ -26,8 +26,7 @@ export function createLocalSource(options: LocalSourceOptions): HintSource & { r
   const { root, listener } = options;
   const ignored = options.ignored === undefined ? {} : { ignored: options.ignored };
   const both = options.watch === 'chokidar' || (options.watch === 'auto' && options.entries <= CHOKIDAR_LIMIT);
-  const mode = both ? 'beside-chokidar' : 'full';
-  const inotify = createInotifySource({ root, side: 'local', mode, mount: false, listener, ...ignored });
+  const inotify = createInotifySource({ root, side: 'local', mount: false, listener, ...ignored });
   if (!both) return { ...inotify, uses: 'inotify' };
   const chokidar = createChokidarSource({ root, listener, ...ignored });
   return {
