@@ -115,8 +115,10 @@ export function changesAfter(
         : [{ kind: 'conflict', path: step.from, conflict: path }];
     case 'copy': {
       const link = local === undefined ? null : identityOf(local);
-      if (after.kind !== 'file' || link === null) return [];
-      return [{ kind: 'put', record: { kind: 'file', form: 'stub', path, remote: remotePrint(after.stat), link } }];
+      if (after.kind !== 'file' || link === null || local?.kind !== 'stub') return [];
+      const record = { kind: 'file', form: 'stub', path, remote: remotePrint(after.stat), link } as const;
+      const put = { kind: 'put', record } as const;
+      return local.points === null || local.points === path ? [put] : [put, { kind: 'leads', path, to: local.points }];
     }
     case 'set-metadata': {
       if (base?.kind === 'directory' && after.kind === 'directory') {

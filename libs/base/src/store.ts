@@ -85,6 +85,9 @@ export function openBase(file: string): Base {
         addMoved.run(change.to, ledTo(change.from));
         move(change.from, change.to);
         break;
+      case 'leads':
+        addMoved.run(change.path, change.to);
+        break;
       case 'repointed':
         dropMoved.run(change.path, ...rangeBelow(change.path));
         break;

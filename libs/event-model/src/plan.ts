@@ -114,6 +114,8 @@ export type BaseChange =
   | { readonly kind: 'move'; readonly from: RelPath; readonly to: RelPath }
   /** Rows at and below `path` become tombstones: they lie at `trashed`, in the remote's trash. */
   | { readonly kind: 'bury'; readonly path: RelPath; readonly trashed: RelPath }
+  /** The stub at `path` still leads to `to`, and is to be repointed. */
+  | { readonly kind: 'leads'; readonly path: RelPath; readonly to: RelPath }
   /** All stubs at and below `path` lead to their own paths again after a move. */
   | { readonly kind: 'repointed'; readonly path: RelPath }
   /** The local version went to `conflict`. */

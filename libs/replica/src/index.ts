@@ -12,4 +12,3 @@ export * from './mount-facts.ts';
 export * from './probe.ts';
 export * from './replica.ts';
 export * from './replica-on.ts';
-export { createReplica, type ReplicaOptions } from './replica-on.ts';

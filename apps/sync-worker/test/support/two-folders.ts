@@ -1,0 +1,158 @@
+/** A pair of real folders and the real loop around them, without Redis: events are handed over by hand. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { conflictPath } from '@lazysync/action-table';
+import { openBase } from '@lazysync/base';
+import { anchorOf, type ChangeKind, type RelPath, relPath, type Side, type SyncEvent } from '@lazysync/event-model';
+import { systemClock } from '@lazysync/ops';
+import { createDiskFs, createReplica, type Replica } from '@lazysync/replica';
+import type { PairPorts } from '../../src/ports.ts';
+import { createRescan } from '../../src/rescan.ts';
+import { createSettler } from '../../src/settle-path.ts';
+import { createTransfers } from '../../src/transfers.ts';
+import { createChangesetWorker } from '../../src/work-changeset.ts';
+
+const ROOT_IS_OURS: Pick<Replica, 'prepare' | 'check'> = {
+  prepare: () => Promise.reject(new Error('not used here')),
+  check: async () => ({ kind: 'ok' }),
+};
+
+export interface TwoFolders {
+  readonly local: string;
+  readonly remote: string;
+  readonly ports: PairPorts;
+  /** Hands one changeset over, then the `staged` ones that come of it, until nothing is left. */
+  work(...events: SyncEvent[]): Promise<string[]>;
+  change(side: Side, kind: ChangeKind, ...paths: string[]): Promise<string[]>;
+  open(...paths: string[]): Promise<string[]>;
+  rescan(): Promise<void>;
+  /** Relative paths with what they are, of one side; the own folder left out. */
+  tree(side: Side): Record<string, string>;
+  trash(side: Side): string[];
+  close(): Promise<void>;
+}
+
+function describe(root: string, rel: string): string {
+  const full = path.join(root, rel);
+  const stat = fs.lstatSync(full);
+  if (stat.isDirectory()) return 'directory';
+  if (stat.isSymbolicLink()) {
+    const target = fs.readlinkSync(full);
+    return target.includes('/.lazysync/remote/') ? `stub ${target.split('/.lazysync/remote/')[1]}` : `link ${target}`;
+  }
+  return `file ${fs.readFileSync(full, 'utf8')}`;
+}
+
+export function treeOf(root: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const rel of fs.readdirSync(root, { recursive: true, encoding: 'utf8' }).sort()) {
+    if (rel === '.lazysync' || rel.startsWith('.lazysync/')) continue;
+    found[rel] = describe(root, rel);
+  }
+  return found;
+}
+
+export async function twoFolders(): Promise<TwoFolders> {
+  const top = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'lazysync-pair-')));
+  const local = path.join(top, 'local');
+  const remote = path.join(top, 'remote');
+  for (const root of [local, remote]) {
+    for (const folder of ['stage', 'trash']) fs.mkdirSync(path.join(root, '.lazysync', folder), { recursive: true });
+  }
+  const anchor = anchorOf(local);
+  fs.symlinkSync(remote, anchor);
+  const localFs = createDiskFs({ root: local, mode: 'local' });
+  const remoteFs = createDiskFs({ root: remote, mode: 'mount' });
+  const shared = { anchors: () => [anchor], clock: systemClock, root: ROOT_IS_OURS };
+  const here = createReplica({
+    ...shared,
+    side: 'local',
+    fs: localFs,
+    peer: remoteFs,
+    parallel: 1,
+    exact: true,
+    close: async () => localFs.close(),
+  });
+  const there = createReplica({
+    ...shared,
+    side: 'remote',
+    fs: remoteFs,
+    peer: localFs,
+    parallel: 16,
+    exact: false,
+    close: async () => remoteFs.close(),
+  });
+  let count = 0;
+  const published: SyncEvent[] = [];
+  const ports: PairPorts = {
+    pair: 'test',
+    base: openBase(':memory:'),
+    local: here,
+    remote: there,
+    policy: {
+      localRoot: local,
+      remoteRoot: remote,
+      anchor,
+      compareLimit: 1 << 20,
+      conflictPath: (at) => conflictPath(at, '2026-01-02T03:04:05.000Z', 'host', 1),
+    },
+    now: () => Date.now(),
+    slot: () => `t-${process.pid}-${count++}`,
+    ignored: (at) => at.endsWith('.tmp'),
+    publish: async (events) => {
+      published.push(...events);
+    },
+    uuids: { local: 'l', remote: 'r' },
+    log: () => undefined,
+    downloads: 4,
+  };
+  const transfers = createTransfers(ports);
+  const settler = createSettler(ports, {
+    download: (at, { remote: print }) => transfers.want(at, print),
+    rescan: (at) => rescan(at),
+    changed: () => undefined,
+  });
+  const rescan = createRescan(ports, settler, () => undefined);
+  const worker = createChangesetWorker(ports, settler, transfers, rescan);
+  const signal = new AbortController().signal;
+
+  async function work(...events: SyncEvent[]): Promise<string[]> {
+    const said: string[] = [];
+    for (let next: readonly SyncEvent[] = events; next.length > 0; ) {
+      const outcomes = await worker.work({ v: 1, pair: 'test', at: Date.now(), events: next }, signal);
+      said.push(...outcomes.map((one) => one.outcome));
+      const until = Date.now() + 10_000;
+      while (published.length === 0 && transfers.active > 0 && Date.now() < until)
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      next = published.splice(0);
+    }
+    return said;
+  }
+
+  return {
+    local,
+    remote,
+    ports,
+    work,
+    change: (side, kind, ...paths) => work(...paths.map((at) => ({ kind, side, path: relPath(at) }) as const)),
+    open: (...paths) => work(...paths.map((at) => ({ kind: 'access', side: 'local', path: relPath(at) }) as const)),
+    rescan: async () => {
+      await work({ kind: 'rescan', side: 'local', path: '' as RelPath, why: 'test' });
+    },
+    tree: (side) => treeOf(side === 'local' ? local : remote),
+    trash: (side) => {
+      const root = path.join(side === 'local' ? local : remote, '.lazysync/trash');
+      return fs
+        .readdirSync(root, { recursive: true, encoding: 'utf8' })
+        .filter((rel) => !fs.lstatSync(path.join(root, rel)).isDirectory());
+    },
+    close: async () => {
+      await transfers.close();
+      ports.base.close();
+      await here.close();
+      await there.close();
+      fs.rmSync(top, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,210 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type TwoFolders, treeOf, twoFolders } from './support/two-folders.ts';
+
+let pair: TwoFolders;
+beforeEach(async () => {
+  pair = await twoFolders();
+});
+afterEach(async () => {
+  expect(fs.readdirSync(path.join(pair.local, '.lazysync/stage'))).toEqual([]);
+  expect(fs.readdirSync(path.join(pair.remote, '.lazysync/stage'))).toEqual([]);
+  expect(pair.ports.base.intents()).toEqual([]);
+  await pair.close();
+});
+
+const write = (root: string, rel: string, text: string): void => {
+  fs.mkdirSync(path.dirname(path.join(root, rel)), { recursive: true });
+  fs.writeFileSync(path.join(root, rel), text);
+};
+const contents = (root: string): Record<string, string> =>
+  Object.fromEntries(
+    Object.keys(treeOf(root))
+      .filter((rel) => fs.statSync(path.join(root, rel)).isFile())
+      .map((rel) => [rel, fs.readFileSync(path.join(root, rel), 'utf8')]),
+  );
+
+test('a first rescan mirrors everything as stubs', async () => {
+  write(pair.remote, 'a.txt', 'A');
+  write(pair.remote, 'd/e/b.txt', 'B');
+  fs.symlinkSync('a.txt', path.join(pair.remote, 'link'));
+  await pair.rescan();
+  expect(pair.tree('local')).toEqual({
+    'a.txt': 'stub a.txt',
+    d: 'directory',
+    'd/e': 'directory',
+    'd/e/b.txt': 'stub d/e/b.txt',
+    link: 'link a.txt',
+  });
+  expect(contents(pair.local)).toEqual({ 'a.txt': 'A', 'd/e/b.txt': 'B', link: 'A' });
+});
+
+test('an opened stub becomes a copy with the same bytes, mode and mtime', async () => {
+  write(pair.remote, 'a.txt', 'A');
+  fs.chmodSync(path.join(pair.remote, 'a.txt'), 0o751);
+  fs.utimesSync(path.join(pair.remote, 'a.txt'), 1_000_000.5, 1_000_000.5);
+  await pair.rescan();
+  await pair.open('a.txt');
+  expect(pair.tree('local')).toEqual({ 'a.txt': 'file A' });
+  const here = fs.statSync(path.join(pair.local, 'a.txt'), { bigint: true });
+  const there = fs.statSync(path.join(pair.remote, 'a.txt'), { bigint: true });
+  expect([here.mode, here.mtimeNs]).toEqual([there.mode, there.mtimeNs]);
+  expect(await pair.change('local', 'create', 'a.txt')).toEqual(['in agreement']);
+});
+
+test('an edit goes up, a remote edit makes the copy a stub again', async () => {
+  write(pair.local, 'a.txt', 'one');
+  await pair.change('local', 'create', 'a.txt');
+  expect(pair.tree('remote')).toEqual({ 'a.txt': 'file one' });
+  write(pair.local, 'a.txt', 'two!');
+  await pair.change('local', 'modify', 'a.txt');
+  expect(pair.tree('remote')).toEqual({ 'a.txt': 'file two!' });
+  expect(pair.trash('remote').length).toBe(1);
+  write(pair.remote, 'a.txt', 'three three');
+  await pair.change('remote', 'modify', 'a.txt');
+  expect(pair.tree('local')).toEqual({ 'a.txt': 'stub a.txt' });
+  expect(pair.trash('local').length).toBe(1);
+});
+
+test('deletes go to the trash on either side', async () => {
+  for (const name of ['a', 'b', 'd/c', 'e/f', 'stays']) write(pair.remote, name, name);
+  await pair.rescan();
+  await pair.open('b');
+  fs.rmSync(path.join(pair.local, 'a'));
+  fs.rmSync(path.join(pair.local, 'd'), { recursive: true });
+  await pair.change('local', 'delete', 'd', 'a');
+  expect(Object.keys(pair.tree('remote'))).toEqual(['b', 'e', 'e/f', 'stays']);
+  fs.rmSync(path.join(pair.remote, 'e'), { recursive: true });
+  fs.rmSync(path.join(pair.remote, 'b'));
+  await pair.change('remote', 'delete', 'e', 'b');
+  expect(pair.tree('local')).toEqual({ stays: 'stub stays' });
+  expect(pair.tree('remote')).toEqual({ stays: 'file stays' });
+  expect(pair.trash('remote').length).toBe(2);
+  expect(pair.trash('local').length).toBe(1);
+});
+
+test('both changed: both are kept, the same change is adopted', async () => {
+  write(pair.remote, 'a.txt', 'base');
+  await pair.rescan();
+  await pair.open('a.txt');
+  write(pair.local, 'a.txt', 'local version');
+  write(pair.remote, 'a.txt', 'remote version!');
+  await pair.change('local', 'modify', 'a.txt');
+  const conflict = 'a (conflict 2026-01-02 030405 host).txt';
+  expect(pair.tree('local')).toEqual({ 'a.txt': 'stub a.txt', [conflict]: 'file local version' });
+  expect(pair.tree('remote')).toEqual({ 'a.txt': 'file remote version!', [conflict]: 'file local version' });
+  write(pair.local, 'same', 'S');
+  write(pair.remote, 'same', 'S');
+  await pair.change('local', 'create', 'same');
+  expect(pair.tree('local')).toMatchObject({ same: 'file S' });
+});
+
+test('an edit beats a delete, on both sides', async () => {
+  write(pair.remote, 'd/a', 'A');
+  write(pair.remote, 'e/b', 'B');
+  await pair.rescan();
+  await pair.open('e/b');
+  fs.rmSync(path.join(pair.local, 'd'), { recursive: true });
+  write(pair.remote, 'd/a', 'A edited');
+  await pair.change('local', 'delete', 'd', 'd/a');
+  expect(contents(pair.local)).toMatchObject({ 'd/a': 'A edited' });
+  fs.rmSync(path.join(pair.remote, 'e'), { recursive: true });
+  write(pair.local, 'e/b', 'B edited');
+  await pair.change('remote', 'delete', 'e');
+  expect(contents(pair.remote)).toEqual({ 'd/a': 'A edited', 'e/b': 'B edited' });
+});
+
+test('a moved stub moves the remote file, no bytes, in either order of events', async () => {
+  write(pair.remote, 'a', 'A');
+  write(pair.remote, 'b', 'B');
+  await pair.rescan();
+  fs.mkdirSync(path.join(pair.local, 'd'));
+  fs.renameSync(path.join(pair.local, 'a'), path.join(pair.local, 'd/a2'));
+  await pair.change('local', 'create', 'd', 'd/a2');
+  await pair.change('local', 'delete', 'a');
+  fs.renameSync(path.join(pair.local, 'b'), path.join(pair.local, 'b2'));
+  await pair.change('local', 'delete', 'b');
+  await pair.change('local', 'create', 'b2');
+  expect(pair.tree('local')).toEqual({ b2: 'stub b2', d: 'directory', 'd/a2': 'stub d/a2' });
+  expect(pair.tree('remote')).toEqual({ b2: 'file B', d: 'directory', 'd/a2': 'file A' });
+  expect(pair.trash('remote')).toEqual([]);
+});
+
+test('a moved folder of stubs and copies is one rename there', async () => {
+  for (const name of ['d/a', 'd/e/b', 'd/e/c']) write(pair.remote, name, name);
+  await pair.rescan();
+  await pair.open('d/e/c');
+  const inode = fs.statSync(path.join(pair.remote, 'd/e/c')).ino;
+  fs.renameSync(path.join(pair.local, 'd'), path.join(pair.local, 'moved'));
+  await pair.change('local', 'delete', 'd', 'd/a', 'd/e', 'd/e/b');
+  await pair.change('local', 'create', 'moved', 'moved/a', 'moved/e', 'moved/e/b', 'moved/e/c');
+  expect(pair.tree('local')).toEqual({
+    moved: 'directory',
+    'moved/a': 'stub moved/a',
+    'moved/e': 'directory',
+    'moved/e/b': 'stub moved/e/b',
+    'moved/e/c': 'file d/e/c',
+  });
+  expect(contents(pair.remote)).toEqual({ 'moved/a': 'd/a', 'moved/e/b': 'd/e/b', 'moved/e/c': 'd/e/c' });
+  expect(fs.statSync(path.join(pair.remote, 'moved/e/c')).ino).toBe(inode);
+});
+
+test('a copied stub gets a twin of the file, a swapped pair is swapped there', async () => {
+  write(pair.remote, 'a', 'A');
+  write(pair.remote, 'b', 'B');
+  await pair.rescan();
+  fs.symlinkSync(fs.readlinkSync(path.join(pair.local, 'a')), path.join(pair.local, 'copy'));
+  await pair.change('local', 'create', 'copy');
+  expect(contents(pair.remote)).toEqual({ a: 'A', b: 'B', copy: 'A' });
+  for (const [from, to] of [
+    ['a', 'x'],
+    ['b', 'a'],
+    ['x', 'b'],
+  ] as const)
+    fs.renameSync(path.join(pair.local, from), path.join(pair.local, to));
+  await pair.change('local', 'modify', 'a', 'b');
+  expect(contents(pair.remote)).toEqual({ a: 'B', b: 'A', copy: 'A' });
+  expect(contents(pair.local)).toEqual({ a: 'B', b: 'A', copy: 'A' });
+});
+
+test('file, directory and link take turns at one path', async () => {
+  write(pair.local, 'x', 'file');
+  await pair.change('local', 'create', 'x');
+  fs.rmSync(path.join(pair.local, 'x'));
+  write(pair.local, 'x/y', 'inside');
+  await pair.change('local', 'modify', 'x', 'x/y');
+  expect(pair.tree('remote')).toEqual({ x: 'directory', 'x/y': 'file inside' });
+  fs.rmSync(path.join(pair.remote, 'x'), { recursive: true });
+  fs.symlinkSync('nowhere', path.join(pair.remote, 'x'));
+  await pair.change('remote', 'modify', 'x');
+  expect(pair.tree('local')).toEqual({ x: 'link nowhere' });
+  fs.rmSync(path.join(pair.remote, 'x'));
+  write(pair.remote, 'x', 'again');
+  await pair.change('remote', 'modify', 'x');
+  expect(pair.tree('local')).toEqual({ x: 'stub x' });
+});
+
+test('touch and chmod move no bytes', async () => {
+  write(pair.local, 'a', 'A');
+  await pair.change('local', 'create', 'a');
+  const inode = fs.statSync(path.join(pair.remote, 'a')).ino;
+  fs.chmodSync(path.join(pair.local, 'a'), 0o600);
+  fs.utimesSync(path.join(pair.local, 'a'), 1000, 1000);
+  await pair.change('local', 'modify', 'a');
+  const there = fs.statSync(path.join(pair.remote, 'a'));
+  expect([there.ino, there.mode & 0o777, there.mtimeMs]).toEqual([inode, 0o600, 1_000_000]);
+});
+
+test('what is ignored stays, and keeps its folder', async () => {
+  write(pair.remote, 'd/a', 'A');
+  await pair.rescan();
+  write(pair.local, 'd/x.tmp', 'T');
+  await pair.change('local', 'create', 'd/x.tmp');
+  fs.rmSync(path.join(pair.remote, 'd'), { recursive: true });
+  await pair.change('remote', 'delete', 'd');
+  expect(pair.tree('local')).toEqual({ d: 'directory', 'd/x.tmp': 'file T' });
+  expect(pair.tree('remote')).toEqual({});
+  await pair.rescan();
+  expect(pair.tree('remote')).toEqual({});
+});
