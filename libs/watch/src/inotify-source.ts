@@ -146,7 +146,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
     for (const wd of table.dropBelow(path)) inotifyRmWatch(fd, wd);
   };
 
-  const addNow = (path: RelPath): boolean => added(path, inotifyAddWatch(fd, absolute(path), mask));
+  const addNow = (path: RelPath, bits = mask): boolean => added(path, inotifyAddWatch(fd, absolute(path), bits));
 
   const addLater = async (path: RelPath): Promise<boolean> => {
     adding++;
@@ -174,17 +174,22 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
     }
   };
 
-  /** ORDER: the watch before the look, so that what comes in between is told twice rather than never. */
+  /**
+   * ORDER: the watch before the look, so that what comes in between is told twice rather than never. Opens are asked for
+   * only when all looks are done: our own would fill the kernel's queue.
+   */
   const followNow = (top: RelPath, report: boolean): void => {
     const next = [top];
-    for (let path = next.pop(); path !== undefined; path = next.pop()) {
-      addNow(path);
+    for (let at = 0; at < next.length; at++) {
+      const path = next[at] as RelPath;
+      addNow(path, mask & ~(IN_OPEN | IN_CLOSE_NOWRITE));
       try {
         found(path, readdirSync(absolute(path), { withFileTypes: true }), report, next);
       } catch (error) {
         if (errnoOf(error) === null) throw error; // gone again, or unreadable: events or the scan tell
       }
     }
+    for (const path of next) addNow(path);
   };
 
   const followLater = (top: RelPath): void => {
