@@ -13,32 +13,35 @@ export interface LocalSourceOptions {
   /** Absolute, its real path. */
   readonly root: string;
   readonly watch: LocalWatch;
-  /** Entries that the folder is known to hold: decides `auto`. */
-  readonly entries: number;
   readonly listener: HintListener;
   readonly ignored?: (path: RelPath, directory: boolean) => boolean;
+  /** Above this many entries `auto` leaves chokidar out. Default 200,000. */
+  readonly chokidarLimit?: number;
 }
 
-/** Above this many entries chokidar is left out. */
-export const CHOKIDAR_LIMIT = 200_000;
+export interface LocalSource extends HintSource {
+  /** Known after `start`. */
+  uses(): 'chokidar and inotify' | 'inotify';
+}
 
-export function createLocalSource(options: LocalSourceOptions): HintSource & { readonly uses: 'both' | 'inotify' } {
-  const { root, listener } = options;
+export function createLocalSource(options: LocalSourceOptions): LocalSource {
+  const { root, listener, watch } = options;
   const ignored = options.ignored === undefined ? {} : { ignored: options.ignored };
-  const both = options.watch === 'chokidar' || (options.watch === 'auto' && options.entries <= CHOKIDAR_LIMIT);
+  const limit = options.chokidarLimit ?? 200_000;
   const inotify = createInotifySource({ root, side: 'local', mount: false, listener, ...ignored });
-  if (!both) return { ...inotify, uses: 'inotify' };
-  const chokidar = createChokidarSource({ root, listener, ...ignored });
+  let chokidar: HintSource | undefined;
   return {
-    uses: 'both',
+    uses: () => (chokidar === undefined ? 'inotify' : 'chokidar and inotify'),
     async start() {
       await inotify.start();
+      if (watch === 'inotify' || (watch === 'auto' && inotify.entriesAtStart() > limit)) return;
+      chokidar = createChokidarSource({ root, listener, ...ignored });
       await chokidar.start();
     },
     rewatch: (paths) => inotify.rewatch(paths),
     poll: () => inotify.poll(),
     async stop() {
-      await Promise.all([inotify.stop(), chokidar.stop()]);
+      await Promise.all([inotify.stop(), chokidar?.stop()]);
     },
   };
 }

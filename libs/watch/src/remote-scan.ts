@@ -37,14 +37,14 @@ export interface RemoteScanPorts {
   rewatch(directories: readonly RelPath[]): Promise<Rewatched>;
   publish(events: readonly ChangeEvent[]): void;
   ignored(path: RelPath, directory: boolean): boolean;
+  /** Somebody else looks at everything right now: only watches are put up. */
+  quiet(): boolean;
 }
 
 export interface RemoteScanOptions {
   readonly ports: RemoteScanPorts;
   readonly timers: Timers;
   readonly intervalMs: () => number;
-  /** The first scan only puts up watches: somebody else looks at everything at that time. */
-  readonly firstIsQuiet: boolean;
   /** A listing that was equal to the base is taken for equal while it does not change, for this long, ms. Default 5 min. */
   readonly trustMs?: number;
 }
@@ -60,7 +60,7 @@ export function createRemoteScan(options: RemoteScanOptions): Scanner {
   /** Digest of the listing that was last found equal to the base. */
   const equal = new Map<RelPath, string>();
   let lastFull = -Infinity;
-  let quiet = options.firstIsQuiet;
+  let quiet = false;
 
   const judge = (listing: Extract<ScanListing, { kind: 'listing' }>): ChangeEvent[] => {
     const { path } = listing;
@@ -151,16 +151,13 @@ export function createRemoteScan(options: RemoteScanOptions): Scanner {
   const scan = async (asked: boolean): Promise<ScanResult> => {
     const problem = await ports.check();
     if (problem !== null) return { published: 0, problem };
-    // Somebody waits for the answer: what it finds counts.
-    if (asked) quiet = false;
+    quiet = ports.quiet();
     if (asked || timers.now() >= lastFull + trustMs) {
       // The base may have changed under an unchanged listing.
       equal.clear();
       lastFull = timers.now();
     }
-    const result = await walk();
-    if (result.problem === null) quiet = false;
-    return result;
+    return await walk();
   };
 
   return createScanLoop({ timers, intervalMs: options.intervalMs, scan });

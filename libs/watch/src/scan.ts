@@ -9,8 +9,8 @@ export interface ScanResult {
 }
 
 export interface Scanner {
-  /** Begins to scan, and goes on at its interval. */
-  start(): void;
+  /** Begins to scan, at once or after some ms, and goes on at its interval. */
+  start(afterMs?: number): void;
   /** Resolves when a whole scan that started after this call is through. */
   scanNow(): Promise<ScanResult>;
   /** A scan soon, for nobody in particular. */
@@ -23,7 +23,7 @@ export interface ScanLoopOptions {
   readonly timers: Timers;
   /** ms from the end of a scan to the start of the next; a scan that took longer than this waits as long as it took. */
   readonly intervalMs: () => number;
-  /** Rejects only for bugs and when the remote is offline. */
+  /** Rejects only for bugs and when the remote is offline. `asked`: somebody waits for the result. */
   readonly scan: (asked: boolean) => Promise<ScanResult>;
 }
 
@@ -73,7 +73,7 @@ export function createScanLoop(options: ScanLoopOptions): Scanner {
   };
 
   return {
-    start: begin,
+    start: (afterMs = 0) => (afterMs === 0 ? begin() : next(afterMs)),
     scanNow() {
       if (stopped) return Promise.resolve({ published: 0, problem: 'the watcher is stopping' });
       const done = new Promise<ScanResult>((resolve) => waiters.push(resolve));

@@ -15,22 +15,20 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { HintSource } from '../src/hint.ts';
-import { createLocalSource } from '../src/local-source.ts';
+import { createLocalSource, type LocalSource } from '../src/local-source.ts';
 import { Ears, type Folder, p, temporaryFolder, until } from './testing-tools.ts';
 
 /** One suite for both ways of watching local: what a user does is told by each. */
 describe.each(['chokidar', 'inotify'] as const)('%s', (watch) => {
   let folder: Folder;
   let ears: Ears;
-  let source: HintSource | undefined;
+  let source: LocalSource | undefined;
   const at = (path: string): string => join(folder.path, path);
 
   const begin = async (ignored?: (path: string) => boolean): Promise<void> => {
     const made = createLocalSource({
       root: folder.path,
       watch,
-      entries: 0,
       listener: ears,
       ...(ignored === undefined ? {} : { ignored }),
     });
@@ -313,4 +311,22 @@ describe.each(['chokidar', 'inotify'] as const)('%s', (watch) => {
     writeFileSync(at('d/f'), '');
     await until(() => ears.has('d/f'), 'd is still watched');
   });
+});
+
+test('auto leaves chokidar out of a folder that is too big for it', async () => {
+  const folder = temporaryFolder('local');
+  try {
+    for (let i = 0; i < 20; i++) writeFileSync(join(folder.path, `f${i}`), '');
+    for (const [chokidarLimit, uses] of [
+      [20, 'chokidar and inotify'],
+      [19, 'inotify'],
+    ] as const) {
+      const source = createLocalSource({ root: folder.path, watch: 'auto', listener: new Ears(), chokidarLimit });
+      await source.start();
+      expect(source.uses()).toBe(uses);
+      await source.stop();
+    }
+  } finally {
+    folder.remove();
+  }
 });
