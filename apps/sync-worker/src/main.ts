@@ -1,1 +1,80 @@
-export {};
+/** Works the pairs of an effective configuration: one lane each, strictly in order. */
+import os from 'node:os';
+import { parseArgs } from 'node:util';
+import { type EffectiveConfig, readEffective } from '@lazysync/config';
+import { createLogger, createShutdown, exitWithParent, type Logger, type LogLevel, type Shutdown } from '@lazysync/ops';
+import { announce, createLaneWorker, createPublisher, openRedis, type RedisLink } from '@lazysync/queue';
+import { openPair } from './open-pair.ts';
+import { workPair } from './work-pair.ts';
+
+const ENDPOINT = new URL('../../endpoint/src/main.ts', import.meta.url);
+/** The current step is waited for this long at the end, ms. */
+const CLOSE_MS = 2_500;
+
+type Pair = EffectiveConfig['pairs'][number];
+
+async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: Shutdown, log: Logger): Promise<void> {
+  const publisher = createPublisher({ pair: pair.id, producer: 'worker', redis, epoch: boot });
+  shutdown.own(`publisher of ${pair.id}`, () => publisher.close());
+  const { id, local, remote, state, settings } = pair;
+  const outcome = await openPair(
+    { id, local, remote, state, ignore: settings.ignore },
+    ENDPOINT,
+    (events) => publisher.publish(events),
+    log,
+  );
+  if (outcome.kind === 'refused') {
+    log.error({ pair: id }, outcome.message);
+    return;
+  }
+  const { ports, turnAnchor, close } = outcome.pair;
+  shutdown.own(`pair ${id}`, close);
+  const working = await workPair(ports, {
+    boot,
+    offline: async () => turnAnchor('self'),
+    online: async () => turnAnchor('remote'),
+  });
+  // A clean stop leaves the stubs readable.
+  shutdown.own(`work on ${id}`, async () => {
+    await working.close();
+    turnAnchor('remote');
+  });
+  const lane = createLaneWorker({
+    pair: id,
+    redis,
+    handlers: {
+      ...working.handlers,
+      error: (error) => log.error({ pair: id, err: error }, 'the lane reports an error'),
+    },
+  });
+  shutdown.own(`lane of ${id}`, () => lane.close(CLOSE_MS));
+  const presence = announce(redis, id, 'worker', { pid: process.pid, host: os.hostname() });
+  shutdown.own(`presence at ${id}`, () => presence.close());
+  log.info({ pair: id, local, remote }, 'at work');
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      effective: { type: 'string' },
+      pairs: { type: 'string' },
+      'log-level': { type: 'string', default: 'info' },
+    },
+  });
+  const log = createLogger({ name: 'sync-worker', level: values['log-level'] as LogLevel });
+  const shutdown = createShutdown({ logger: log, deadlineMs: 4_000 });
+  exitWithParent(shutdown);
+  if (values.effective === undefined) {
+    log.fatal('sync-worker needs --effective FILE; it is started by `lazysync up` or `lazysync work`');
+    process.exit(2);
+  }
+  const config = readEffective(values.effective);
+  const only = values.pairs?.split(',');
+  const redis = openRedis(config.redis);
+  shutdown.own('redis', () => redis.close());
+  for (const pair of config.pairs) {
+    if (only === undefined || only.includes(pair.id)) await startPair(pair, config.boot, redis, shutdown, log);
+  }
+}
+
+await main();

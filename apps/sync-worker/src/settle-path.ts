@@ -23,6 +23,7 @@ import {
 import { guard, isGuarded } from './guards.ts';
 import { fill, lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
+import { removeRemoteTree } from './remove-tree.ts';
 
 /** A path that keeps changing under our hands is left for later. */
 const MAX_TURNS = 12;
@@ -110,6 +111,14 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     return base.get(parent)?.kind === 'directory';
   }
 
+  /** A whole folder by one rename, where everything in it is as it was. */
+  async function removeTree(path: RelPath, expected: Entry): Promise<boolean> {
+    await guard(ports, { kind: 'remove', side: 'remote', path, expected });
+    const removed = await removeRemoteTree(ports, { carryOut }, path, expected);
+    if (removed) hooks.changed();
+    return removed;
+  }
+
   /** Everything below in the base, deepest first. True when nothing is left below. */
   async function settleBelow(path: RelPath): Promise<boolean> {
     const rows = [...base.below(path)].sort((a, b) => depthOf(b.path) - depthOf(a.path));
@@ -181,6 +190,13 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
         case 'children-first':
           if (childrenDone) return 'waits for what is in it';
           childrenDone = true;
+          if (
+            view.local?.kind === 'absent' &&
+            view.remote?.kind === 'directory' &&
+            (await removeTree(path, view.remote))
+          ) {
+            return `folder removed in remote (${decision.why})`;
+          }
           await settleBelow(path);
           continue;
         case 'step': {

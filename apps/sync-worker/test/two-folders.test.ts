@@ -84,6 +84,24 @@ test('deletes go to the trash on either side', async () => {
   expect(pair.trash('local').length).toBe(1);
 });
 
+test('a deleted folder of stubs and copies is one rename into the trash; a new file in it brings it back', async () => {
+  for (const name of ['d/a', 'd/e/b', 'd/e/c', 'f/a', 'f/e/b', 'stays']) write(pair.remote, name, name);
+  await pair.rescan();
+  await pair.open('d/e/c');
+  fs.rmSync(path.join(pair.local, 'd'), { recursive: true });
+  fs.rmSync(path.join(pair.local, 'f'), { recursive: true });
+  write(pair.remote, 'f/e/new', 'made meanwhile');
+  await pair.change('local', 'delete', 'd', 'd/a', 'd/e', 'd/e/b', 'd/e/c', 'f', 'f/a', 'f/e', 'f/e/b');
+  expect(contents(pair.remote)).toEqual({ 'f/e/new': 'made meanwhile', stays: 'stays' });
+  expect(pair.tree('local')).toEqual({
+    f: 'directory',
+    'f/e': 'directory',
+    'f/e/new': 'stub f/e/new',
+    stays: 'stub stays',
+  });
+  expect(pair.trash('remote').length).toBe(5);
+});
+
 test('both changed: both are kept, the same change is adopted', async () => {
   write(pair.remote, 'a.txt', 'base');
   await pair.rescan();

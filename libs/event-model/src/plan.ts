@@ -38,7 +38,14 @@ export type Step =
   /** A stub that was moved here points at its own path again. */
   | { readonly kind: 'repoint'; readonly side: 'local'; readonly path: RelPath; readonly expected: StubEntry }
   /** Goes to that side's trash (a stub is just unlinked, an empty directory removed). */
-  | { readonly kind: 'remove'; readonly side: Side; readonly path: RelPath; readonly expected: Entry }
+  | {
+      readonly kind: 'remove';
+      readonly side: Side;
+      readonly path: RelPath;
+      readonly expected: Entry;
+      /** A directory with all that is in it, as one rename into the trash; what was captured is walked afterwards. */
+      readonly whole?: true;
+    }
   | {
       readonly kind: 'move';
       readonly side: Side;

@@ -7,3 +7,4 @@ export * from './metrics.ts';
 export * from './mounts.ts';
 export * from './shutdown.ts';
 export * from './syscalls.ts';
+export * from './parent.ts';

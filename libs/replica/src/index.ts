@@ -12,3 +12,4 @@ export * from './mount-facts.ts';
 export * from './probe.ts';
 export * from './replica.ts';
 export * from './replica-on.ts';
+export * from './ignore.ts';

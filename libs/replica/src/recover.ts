@@ -90,7 +90,8 @@ async function recoverRemove(
   const captured = await it.look(trashed);
   const there = await it.look(step.path);
   if (captured.kind === 'absent') return there.kind === 'absent' ? finished({ kind: 'done', after: ABSENT }) : UNDONE;
-  if (there.kind === 'absent' && isExpected(it.side, step.expected, captured)) {
+  // A whole tree was captured but not walked yet: it goes back, and is planned again.
+  if (there.kind === 'absent' && step.whole !== true && isExpected(it.side, step.expected, captured)) {
     return finished({ kind: 'done', after: ABSENT, trashed });
   }
   if (there.kind === 'absent') await putBack(it, order.slot, step.path, captured);

@@ -33,7 +33,7 @@ async function keepCaptured(it: TreeContext, order: Order, step: Remove, staged:
 export async function remove(it: TreeContext, order: Order): Promise<StepOutcome> {
   const step = order.step as Remove;
   return guarded(it, step.path, async () => {
-    if (step.expected.kind === 'directory') {
+    if (step.expected.kind === 'directory' && step.whole !== true) {
       // The kernel refuses a directory that is not empty: that is the precondition.
       await it.fs.rmdir(step.path);
       return { kind: 'done', after: ABSENT };

@@ -1,0 +1,175 @@
+/** Opens everything one pair needs: the flock that proves there is one worker, the base, both trees, the policy. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { conflictPath } from '@lazysync/action-table';
+import { type Base, BaseDamaged, openBase } from '@lazysync/base';
+import { anchorOf, type Policy, ROOT, type SyncEvent } from '@lazysync/event-model';
+import { flockExclusive, type Logger, systemClock } from '@lazysync/ops';
+import {
+  createDiskReplica,
+  createIgnore,
+  openEndpoint,
+  type Probe,
+  pointAnchor,
+  type Replica,
+} from '@lazysync/replica';
+
+import type { PairPorts } from './ports.ts';
+
+export interface PairConfig {
+  readonly id: string;
+  /** Real paths. */
+  readonly local: string;
+  readonly remote: string;
+  /** This pair's folder in the state folder. */
+  readonly state: string;
+  readonly ignore: readonly string[];
+}
+
+export interface OpenedPair {
+  readonly ports: PairPorts;
+  readonly turnAnchor: (to: 'remote' | 'self') => void;
+  close(): Promise<void>;
+}
+
+export type OpenOutcome =
+  | { readonly kind: 'opened'; readonly pair: OpenedPair }
+  /** Another worker has it, or a root is not ours: one sentence. */
+  | { readonly kind: 'refused'; readonly why: 'taken' | 'root'; readonly message: string };
+
+const DOWNLOADS = 8;
+const COMPARE_LIMIT = 8 << 20;
+
+/** Held for as long as the process lives: not released by a stopped process or a blocked event loop, only by death. */
+function takeLock(file: string): number | null {
+  const fd = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
+  if (flockExclusive(fd)) return fd;
+  fs.closeSync(fd);
+  return null;
+}
+
+/** A base that can not be read is set aside, never thrown away: the pair begins anew with a merge. */
+function openOrRenew(file: string, log: Logger): Base {
+  try {
+    return openBase(file);
+  } catch (error) {
+    if (!(error instanceof BaseDamaged)) throw error;
+    const aside = `${file}.damaged-${Date.now()}`;
+    for (const suffix of ['', '-wal', '-shm'])
+      if (fs.existsSync(file + suffix)) fs.renameSync(file + suffix, aside + suffix);
+    log.error({ err: error, aside }, 'the base was damaged: set aside, both sides are merged anew, nothing is deleted');
+    return openBase(file);
+  }
+}
+
+/** Today's anchor first, then those of a LOCAL that was moved: their stubs are still ours. */
+function anchorsOf(base: Base, local: string): readonly string[] {
+  const today = anchorOf(local);
+  const known = JSON.parse(base.meta('anchors') ?? '[]') as string[];
+  const all = [today, ...known.filter((one) => one !== today)];
+  base.setMeta('anchors', JSON.stringify(all));
+  return all;
+}
+
+async function prepare(
+  base: Base,
+  replica: Replica,
+  pair: string,
+): Promise<string | { readonly uuid: string; readonly probe: Probe }> {
+  const key = `uuid-${replica.side}`;
+  const outcome = await replica.prepare({ pair, known: base.meta(key), fresh: randomUUID() });
+  if (outcome.kind === 'refused') return outcome.message;
+  base.setMeta(key, outcome.uuid);
+  const probe = JSON.stringify(outcome.probe, (_key, one: unknown) => (typeof one === 'bigint' ? one.toString() : one));
+  base.setMeta(`probe-${replica.side}`, probe);
+  return outcome;
+}
+
+function slots(): () => string {
+  const client = randomBytes(3).toString('hex');
+  let count = 0;
+  return () => {
+    const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').toLowerCase();
+    return `${stamp}-${client}-${++count}`;
+  };
+}
+
+function policyOf(config: PairConfig): Policy {
+  let last = '';
+  let count = 1;
+  return {
+    localRoot: config.local,
+    remoteRoot: config.remote,
+    anchor: anchorOf(config.local),
+    compareLimit: COMPARE_LIMIT,
+    conflictPath: (at) => {
+      const stamp = new Date().toISOString();
+      const key = `${at} ${stamp.slice(0, 19)}`;
+      count = key === last ? count + 1 : 1;
+      last = key;
+      return conflictPath(at, stamp, os.hostname().split('.')[0] ?? 'host', count);
+    },
+  };
+}
+
+export async function openPair(
+  config: PairConfig,
+  endpointMain: URL,
+  publish: (events: readonly SyncEvent[]) => Promise<void>,
+  log: Logger,
+): Promise<OpenOutcome> {
+  fs.mkdirSync(config.state, { recursive: true, mode: 0o700 });
+  const lock = takeLock(path.join(config.state, 'lock'));
+  if (lock === null) return { kind: 'refused', why: 'taken', message: `Another worker has the pair ${config.id}.` };
+  const base = openOrRenew(path.join(config.state, 'base.db'), log);
+  const anchors = anchorsOf(base, config.local);
+  const local = createDiskReplica({
+    side: 'local',
+    localRoot: config.local,
+    remoteRoot: config.remote,
+    anchors: () => anchors,
+    clock: systemClock,
+  });
+  const remote = openEndpoint({
+    main: endpointMain,
+    localRoot: config.local,
+    remoteRoot: config.remote,
+    anchors: () => anchors,
+  });
+  const close = async (): Promise<void> => {
+    await Promise.allSettled([local.close(), remote.close()]);
+    base.close();
+    fs.closeSync(lock);
+  };
+  base.setMeta('state', 'starting');
+  const refused = async (message: string): Promise<OpenOutcome> => {
+    base.setMeta('state', 'halted');
+    base.setMeta('state-why', message);
+    await close();
+    return { kind: 'refused', why: 'root', message };
+  };
+  const here = await prepare(base, local, config.id);
+  if (typeof here === 'string') return refused(here);
+  const there = await prepare(base, remote, config.id);
+  if (typeof there === 'string') return refused(there);
+  const turnAnchor = (to: 'remote' | 'self'): void => pointAnchor(config.local, to, config.remote);
+  turnAnchor('remote');
+  base.clearProblem(ROOT);
+  const ports: PairPorts = {
+    pair: config.id,
+    base,
+    local,
+    remote,
+    policy: policyOf(config),
+    now: () => Date.now(),
+    slot: slots(),
+    ignored: createIgnore(config.ignore),
+    publish,
+    uuids: { local: here.uuid, remote: there.uuid },
+    log: (level, message, more = {}) => log[level]({ pair: config.id, ...more }, message),
+    downloads: DOWNLOADS,
+  };
+  return { kind: 'opened', pair: { ports, turnAnchor, close } };
+}

@@ -1,0 +1,84 @@
+/**
+ * A folder was deleted in local: the remote's goes to the trash by one rename, then what was captured is walked. If
+ * anything in it is not as in the base (edited, new, not to be seen), all of it goes back and is settled one by one.
+ */
+import {
+  type BaseRecord,
+  type Entry,
+  joinPath,
+  type RelPath,
+  rebase,
+  remotePrint,
+  type StepOutcome,
+  samePrint,
+} from '@lazysync/event-model';
+import type { PairPorts } from './ports.ts';
+
+const FOLDERS_AT_ONCE = 64;
+
+/** The same as when both sides last agreed? A file may also be there less: somebody else deleted it, too. */
+function asInBase(row: BaseRecord | undefined, entry: Entry): boolean {
+  if (row === undefined) return false;
+  switch (entry.kind) {
+    case 'file':
+      return row.kind === 'file' && samePrint(row.remote, remotePrint(entry.stat));
+    case 'directory':
+      return row.kind === 'directory';
+    case 'symlink':
+      return row.kind === 'symlink' && row.remoteTarget === entry.target;
+    case 'absent':
+      return true;
+    case 'stub':
+    case 'other':
+    case 'unknown':
+      return false;
+  }
+}
+
+/** Walks the captured tree at `trashed`, which was `path`. */
+async function capturedIsAsInBase(ports: PairPorts, path: RelPath, trashed: RelPath): Promise<boolean> {
+  const rows = new Map(ports.base.below(path).map((row) => [row.path, row]));
+  const level: RelPath[] = [trashed];
+  while (level.length > 0) {
+    const listings = await ports.remote.list(level.splice(0, FOLDERS_AT_ONCE).map((dir) => ({ path: dir })));
+    for (const listing of listings) {
+      if (listing.kind !== 'listing' || listing.partial || listing.unsyncable.length > 0) return false;
+      for (const { name, entry } of listing.names) {
+        const at = joinPath(listing.path, name);
+        if (!asInBase(rows.get(rebase(at, trashed, path)), entry)) return false;
+        if (entry.kind === 'directory') level.push(at);
+      }
+    }
+  }
+  return true;
+}
+
+export interface TreeRemover {
+  readonly carryOut: (
+    slot: string,
+    step: Parameters<PairPorts['remote']['carryOut']>[0][number]['step'],
+  ) => Promise<StepOutcome>;
+}
+
+/** True when the tree lies in the trash and the base knows it; false: nothing was changed. */
+export async function removeRemoteTree(
+  ports: PairPorts,
+  remover: TreeRemover,
+  path: RelPath,
+  expected: Entry,
+): Promise<boolean> {
+  const slot = ports.slot();
+  const outcome = await remover.carryOut(slot, { kind: 'remove', side: 'remote', path, expected, whole: true });
+  if (outcome.kind !== 'done' || outcome.trashed === undefined) {
+    ports.base.record([], [slot]);
+    return false;
+  }
+  if (await capturedIsAsInBase(ports, path, outcome.trashed)) {
+    ports.base.record([{ kind: 'bury', path, trashed: outcome.trashed }], [slot]);
+    return true;
+  }
+  // CRASH: until the journal is cleared below, recovery puts it back, too.
+  await ports.remote.recover([{ slot, step: { kind: 'remove', side: 'remote', path, expected, whole: true } }]);
+  ports.base.record([], [slot]);
+  return false;
+}
