@@ -3,6 +3,19 @@ import type { Base } from '@lazysync/base';
 import type { EventOutcome, Policy, RelPath, SyncEvent } from '@lazysync/event-model';
 import type { Replica } from '@lazysync/replica';
 
+/** Waits that are owned by somebody else: the process, or a simulation. */
+export interface PairTimers {
+  /** Calls once after `ms`, unless cancelled before. */
+  after(ms: number, call: () => void): { cancel(): void };
+}
+
+export const processTimers: PairTimers = {
+  after(ms, call) {
+    const timer = setTimeout(call, ms);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
 export interface PairPorts {
   readonly pair: string;
   readonly base: Base;
@@ -20,6 +33,8 @@ export interface PairPorts {
   readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string, more?: object) => void;
   /** How many downloads run side by side. */
   readonly downloads: number;
+  /** Left out: the process's own. */
+  readonly timers?: PairTimers;
 }
 
 /** The pair may not go on until a person has looked: a root is not ours any more, or was emptied. */

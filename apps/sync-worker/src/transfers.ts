@@ -6,7 +6,7 @@ import type { Transfer } from '@lazysync/base';
 import type { RelPath, RemotePrint, StagedContent, SyncEvent } from '@lazysync/event-model';
 import { remotePrint } from '@lazysync/event-model';
 import { RemoteOffline } from '@lazysync/replica';
-import type { PairPorts } from './ports.ts';
+import { type PairPorts, processTimers } from './ports.ts';
 
 /** A file that changes under every fetch is left for the next access or scan. */
 const MAX_TRIES = 5;
@@ -40,7 +40,8 @@ export function createTransfers(ports: PairPorts): Transfers {
   const queue: string[] = [];
   const running = new Set<Promise<void>>();
   const announced: SyncEvent[] = [];
-  let gathering: NodeJS.Timeout | null = null;
+  const timers = ports.timers ?? processTimers;
+  let gathering: { cancel(): void } | null = null;
   let paused = false;
   let closed = false;
 
@@ -52,13 +53,13 @@ export function createTransfers(ports: PairPorts): Transfers {
 
   function announce(transfer: Transfer): void {
     announced.push({ kind: 'staged', side: 'local', path: transfer.path, transfer: transfer.id });
-    gathering ??= setTimeout(() => {
+    gathering ??= timers.after(GATHER_MS, () => {
       gathering = null;
       ports.publish(announced.splice(0)).catch((error: unknown) => {
         // The row stays `staged`: it is announced again at the next start.
         if (!closed) ports.log('error', 'staged content could not be announced', { err: error });
       });
-    }, GATHER_MS);
+    });
   }
 
   async function forget(id: string): Promise<void> {
@@ -166,7 +167,7 @@ export function createTransfers(ports: PairPorts): Transfers {
     },
     async close() {
       closed = true;
-      if (gathering !== null) clearTimeout(gathering);
+      gathering?.cancel();
       await Promise.allSettled([...running]);
     },
   };

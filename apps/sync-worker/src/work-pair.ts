@@ -11,7 +11,7 @@ import type { PairState } from '@lazysync/base';
 import { type Changeset, ROOT } from '@lazysync/event-model';
 import type { LaneHandlers, Verdict } from '@lazysync/queue';
 import { RemoteOffline } from '@lazysync/replica';
-import { PairHeld, type PairPorts } from './ports.ts';
+import { PairHeld, type PairPorts, processTimers } from './ports.ts';
 import { replayJournal } from './replay-journal.ts';
 import { createRescan } from './rescan.ts';
 import { createSettler } from './settle-path.ts';
@@ -41,7 +41,8 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
   let state: PairState | null = null;
   let why = '';
   let changed = false;
-  let idleTimer: NodeJS.Timeout | null = null;
+  const timers = ports.timers ?? processTimers;
+  let idleTimer: { cancel(): void } | null = null;
   let lastProgress = 0;
 
   function enter(next: PairState, reason = ''): void {
@@ -72,13 +73,13 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
   const worker = createChangesetWorker(ports, settler, transfers, rescan);
 
   function restSoon(): void {
-    if (idleTimer !== null) clearTimeout(idleTimer);
-    idleTimer = setTimeout(() => {
+    idleTimer?.cancel();
+    idleTimer = timers.after(IDLE_AFTER_MS, () => {
       idleTimer = null;
       if (state !== 'syncing') return;
       if (transfers.active > 0) restSoon();
       else enter('idle');
-    }, IDLE_AFTER_MS);
+    });
   }
 
   function noteChange(): void {
@@ -97,7 +98,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
   }
 
   async function handle(changeset: Changeset, { signal }: { readonly signal: AbortSignal }): Promise<Verdict> {
-    if (idleTimer !== null) clearTimeout(idleTimer);
+    idleTimer?.cancel();
     try {
       await backOnline();
       if (state !== 'starting') enter('syncing');
@@ -139,7 +140,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
       },
     },
     async close() {
-      if (idleTimer !== null) clearTimeout(idleTimer);
+      idleTimer?.cancel();
       await transfers.close();
       enter('stopped');
     },
