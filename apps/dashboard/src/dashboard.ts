@@ -11,7 +11,6 @@ import { createServer } from './server.ts';
 
 export interface DashboardOptions {
   readonly pairs: readonly StatusPair[];
-  readonly stateFolder: string;
   readonly redis: RedisAddress;
   readonly host: string;
   /** 0: any free one. */
@@ -45,7 +44,6 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   );
   const status = openStatus({
     pairs,
-    stateFolder: options.stateFolder,
     lanes: laneView(redis),
     deadlineMs: DEADLINE_MS,
   });

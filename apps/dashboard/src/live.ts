@@ -9,7 +9,7 @@ export interface Live {
 export interface LiveOptions {
   /** What is to be seen now, as the text of a message. */
   readonly read: () => Promise<string>;
-  /** Pause between two looks, ms. */
+  /** Pause between two looks, ms; longer where a look itself takes long. */
   readonly everyMs: number;
   readonly error: (error: unknown) => void;
 }
@@ -26,11 +26,13 @@ export function createLive({ read, everyMs, error }: LiveOptions): Live {
     timer = setTimeout(() => {
       timer = null;
       looking = true;
+      const begun = performance.now();
       look()
         .catch(error)
         .finally(() => {
           looking = false;
-          schedule(everyMs);
+          // Counting a million rows must not become this process's main work.
+          schedule(Math.max(everyMs, 10 * (performance.now() - begun)));
         });
     }, ms);
   };

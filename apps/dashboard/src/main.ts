@@ -1,1 +1,90 @@
-export {};
+/** The dashboard as a process: `main.ts --effective FILE [--port N] [--host H] [--log-level L]`. */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { type EffectiveConfig, readEffective } from '@lazysync/config';
+import { createLogger, createShutdown, exitWithParent, type LogLevel } from '@lazysync/ops';
+import { decideAccess } from './access.ts';
+import { type Dashboard, startDashboard } from './dashboard.ts';
+
+export interface DashboardArgs {
+  readonly effective: string;
+  /** 0: any free one. */
+  readonly port: number | null;
+  readonly host: string;
+  readonly logLevel: LogLevel;
+}
+
+const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] satisfies LogLevel[];
+
+/** A message when the arguments are not usable. */
+export function parseDashboardArgs(args: readonly string[]): DashboardArgs | string {
+  let values: { effective?: string; port?: string; host?: string; 'log-level'?: string };
+  try {
+    const text = { type: 'string' } as const;
+    const options = { effective: text, port: text, host: text, 'log-level': text };
+    ({ values } = parseArgs({ args: [...args], options, allowPositionals: false }));
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  const { effective, port, host = '127.0.0.1', 'log-level': logLevel = 'info' } = values;
+  if (effective === undefined) return '--effective FILE is missing.';
+  if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) return `--port ${port} is no port.`;
+  if (!LEVELS.includes(logLevel)) return `--log-level is one of ${LEVELS.join(', ')}.`;
+  return { effective, port: port === undefined ? null : Number(port), host, logLevel: logLevel as LogLevel };
+}
+
+/** From the environment; a file serves where secrets are mounted. */
+function readToken(env: NodeJS.ProcessEnv): string | null {
+  const { LAZYSYNC_DASHBOARD_TOKEN: token, LAZYSYNC_DASHBOARD_TOKEN_FILE: file } = env;
+  if (token !== undefined && token !== '') return token;
+  return file === undefined || file === '' ? null : readFileSync(file, 'utf8').trim();
+}
+
+const FAILED = 1;
+const USAGE = 2;
+
+async function main(): Promise<void> {
+  const args = parseDashboardArgs(process.argv.slice(2));
+  const logger = createLogger({ name: 'dashboard', level: typeof args === 'string' ? 'info' : args.logLevel });
+  const fail = (code: number, message: string): never => {
+    logger.error(message);
+    process.exit(code);
+  };
+  if (typeof args === 'string') return fail(USAGE, args);
+  const config: EffectiveConfig = readEffective(args.effective);
+  const access = decideAccess({
+    host: args.host,
+    token: readToken(process.env),
+    openInContainer: process.env.LAZYSYNC_DASHBOARD_OPEN === 'in-container',
+  });
+  if (access.kind === 'refused') return fail(USAGE, access.message);
+
+  const shutdown = createShutdown({ logger, deadlineMs: 800 });
+  exitWithParent(shutdown);
+  let dashboard: Dashboard;
+  try {
+    dashboard = await startDashboard({
+      pairs: config.pairs,
+      redis: config.redis,
+      host: args.host,
+      port: args.port ?? config.port ?? 0,
+      access,
+      log: logger,
+    });
+  } catch (error) {
+    return fail(FAILED, listenProblem(error, args));
+  }
+  shutdown.own('dashboard', () => dashboard.close());
+  const shown = args.host.includes(':') ? `[${args.host}]` : args.host;
+  logger.info({ port: dashboard.port }, `dashboard http://${shown}:${dashboard.port}/`);
+  process.send?.({ kind: 'listening', port: dashboard.port });
+}
+
+function listenProblem(error: unknown, { host, port }: DashboardArgs): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') return `port ${port ?? ''} of ${host} is taken: choose another with --port.`;
+  if (code === 'EACCES') return `this user may not listen on port ${port ?? ''}: choose one above 1023 with --port.`;
+  return `the dashboard could not start: ${message}`;
+}
+
+if (import.meta.main) await main();

@@ -114,7 +114,7 @@ function registerEvents(server: FastifyInstance, parts: ServerParts): void {
     live.close();
     for (const end of [...open]) end();
   });
-  server.get('/api/v1/events', (request, reply) => {
+  server.get('/api/v1/events', { exposeHeadRoute: false }, (request, reply) => {
     reply.hijack();
     const { raw } = reply;
     for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);

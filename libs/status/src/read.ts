@@ -11,6 +11,8 @@ export interface StatusPair {
   readonly id: string;
   readonly local: string;
   readonly remote: string;
+  /** The pair's folder in the state folder: holds `base.db`. */
+  readonly state: string;
 }
 
 /** What the lanes say: served by libs/queue. Calls may hang or reject while Redis is down. */
@@ -21,8 +23,6 @@ export interface LaneView {
 
 export interface StatusSources {
   readonly pairs: readonly StatusPair[];
-  /** Holds `<pair>/base.db`. */
-  readonly stateFolder: string;
   /** null: no Redis is known. */
   readonly lanes: LaneView | null;
   /** After this many ms without an answer Redis counts as down. */
@@ -49,8 +49,7 @@ export interface StatusReader {
 
 export function openStatus(sources: StatusSources): StatusReader {
   const lookers = new Map<string, BaseLooker>();
-  for (const pair of sources.pairs)
-    lookers.set(pair.id, createBaseLooker(join(sources.stateFolder, pair.id, 'base.db')));
+  for (const pair of sources.pairs) lookers.set(pair.id, createBaseLooker(join(pair.state, 'base.db')));
   return {
     read: async () => {
       const lanes = await Promise.all(sources.pairs.map((pair) => askLane(sources, pair.id)));

@@ -4,15 +4,16 @@ import { join } from 'node:path';
 import { openBase } from '@lazysync/base';
 import { relPath } from '@lazysync/event-model';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { buildStatus, type LaneView, openStatus } from '../src/index.ts';
+import { buildStatus, type LaneView, openStatus, type StatusPair } from '../src/index.ts';
 
 let stateFolder: string;
+let pairs: readonly StatusPair[];
 beforeEach(() => {
   stateFolder = mkdtempSync(join(tmpdir(), 'lazysync-status-'));
+  pairs = [{ id: 'p', local: '/l', remote: '/r', state: join(stateFolder, 'p') }];
 });
 afterEach(() => rmSync(stateFolder, { recursive: true, force: true }));
 
-const pairs = [{ id: 'p', local: '/l', remote: '/r' }];
 const counts = { waiting: 0, active: 0, failed: 0, delayed: 0 };
 const present = [{ pid: 7, host: 'h', since: 0 }];
 const working: LaneView = { counts: async () => counts, presence: async () => present };
@@ -22,7 +23,7 @@ const folder = (): string => {
 };
 
 test('with nothing there every field is there', async () => {
-  expect(await buildStatus({ pairs, stateFolder, lanes: null, deadlineMs: 100 })).toEqual({
+  expect(await buildStatus({ pairs, lanes: null, deadlineMs: 100 })).toEqual({
     version: 1,
     pairs: [
       {
@@ -53,20 +54,20 @@ test('with nothing there every field is there', async () => {
 test('a Redis that hangs is down, and the answer comes in time', async () => {
   const hanging: LaneView = { counts: () => new Promise(() => undefined), presence: async () => present };
   const begun = performance.now();
-  const { pairs: seen } = await buildStatus({ pairs, stateFolder, lanes: hanging, deadlineMs: 100 });
+  const { pairs: seen } = await buildStatus({ pairs, lanes: hanging, deadlineMs: 100 });
   expect(performance.now() - begun).toBeLessThan(1000);
   expect(seen[0]).toMatchObject({ redis: 'down', state: 'stopped' });
 });
 
 test('a Redis that refuses is down', async () => {
   const refusing: LaneView = { counts: () => Promise.reject(new Error('no')), presence: async () => present };
-  expect((await buildStatus({ pairs, stateFolder, lanes: refusing, deadlineMs: 100 })).pairs[0]?.redis).toBe('down');
+  expect((await buildStatus({ pairs, lanes: refusing, deadlineMs: 100 })).pairs[0]?.redis).toBe('down');
 });
 
 test('the state is what the worker wrote last, as long as one works', async () => {
   const base = openBase(folder());
   const read = async (lanes: LaneView): Promise<string | undefined> =>
-    (await buildStatus({ pairs, stateFolder, lanes, deadlineMs: 100 })).pairs[0]?.state;
+    (await buildStatus({ pairs, lanes, deadlineMs: 100 })).pairs[0]?.state;
   const nobody: LaneView = { ...working, presence: async () => [] };
   const queued: LaneView = { ...working, counts: async () => ({ ...counts, waiting: 2, active: 1 }) };
   expect(await read(working)).toBe('starting');
@@ -88,7 +89,7 @@ test('what is held is counted apart from problems; progress and reasons are told
   base.setMeta('state', 'starting');
   base.setMeta('state-why', 'mirroring');
   base.setMeta('progress', '{"done":3,"total":9}');
-  const status = openStatus({ pairs, stateFolder, lanes: working, deadlineMs: 100 });
+  const status = openStatus({ pairs, lanes: working, deadlineMs: 100 });
   const [report] = await status.read();
   expect(report).toMatchObject({ why: 'mirroring', progress: { done: 3, total: 9 }, status: { problems: 1, held: 1 } });
   base.setMeta('progress', 'nonsense');
@@ -99,7 +100,7 @@ test('what is held is counted apart from problems; progress and reasons are told
 
 test('a base that was removed and made anew is read anew, a damaged one is told of', async () => {
   const file = folder();
-  const status = openStatus({ pairs, stateFolder, lanes: working, deadlineMs: 100 });
+  const status = openStatus({ pairs, lanes: working, deadlineMs: 100 });
   const first = openBase(file);
   first.putProblem({ code: 'failed', path: relPath('a'), side: null, message: 'x' }, 1);
   expect((await status.read())[0]?.status.problems).toBe(1);

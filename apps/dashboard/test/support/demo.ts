@@ -131,8 +131,7 @@ async function buildDemo(
     releases.push(() => presence.close());
   }
   const options: DashboardOptions = {
-    pairs: [{ id: pair, local: '/home/me/projects', remote: '/mnt/nas/projects' }],
-    stateFolder: join(folder, 'state'),
+    pairs: [{ id: pair, local: '/home/me/projects', remote: '/mnt/nas/projects', state: join(folder, 'state', pair) }],
     redis: redis.address,
     host: '127.0.0.1',
     port: 0,

@@ -1,0 +1,127 @@
+/** The dashboard as `lazysync up` starts it: its arguments, its end, its refusals. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeEffective } from '@lazysync/config';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { startRedis, type TestRedis } from './support/redis.ts';
+import { until } from './support/until.ts';
+
+const MAIN = join(import.meta.dirname, '../src/main.ts');
+let folder: string;
+let redis: TestRedis;
+let effective: string;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'lazysync-dash-'));
+  redis = await startRedis(folder);
+  effective = join(folder, 'effective.json');
+  const state = join(folder, 'state');
+  mkdirSync(state);
+  const pair = { id: 'p', local: '/l', remote: '/r', state: join(state, 'p'), settings: { ignore: [] } };
+  writeEffective(effective, { v: 1, boot: 'b', state, redis: redis.address, pairs: [pair] });
+});
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+afterAll(async () => {
+  await redis?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly port: Promise<number>;
+  readonly said: () => string;
+  readonly exit: Promise<number | null>;
+}
+
+function start(args: readonly string[], env: Record<string, string> = {}): Started {
+  const child = fork(MAIN, ['--effective', effective, ...args], { env: { ...process.env, ...env }, stdio: 'pipe' });
+  children.push(child);
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  const exit = once(child, 'exit').then(([code]) => code as number | null);
+  const port = once(child, 'message').then(([message]) => (message as { port: number }).port);
+  return { child, port, said: () => said, exit };
+}
+
+test.each(['SIGTERM', 'SIGINT'] as const)('%s ends it within a second, also while somebody watches', async (signal) => {
+  const { child, port, exit } = start(['--port', '0']);
+  const watching = await fetch(`http://127.0.0.1:${await port}/api/v1/events`);
+  expect(watching.status).toBe(200);
+  const begun = performance.now();
+  child.kill(signal);
+  expect(await exit).toBe(0);
+  expect(performance.now() - begun).toBeLessThan(1000);
+  await watching.body?.cancel().catch(() => undefined);
+});
+
+test('it ends when its parent is gone', async () => {
+  const { child, port, exit } = start(['--port', '0']);
+  await port;
+  child.disconnect();
+  expect(await exit).toBe(0);
+});
+
+test('it ends within a second without Redis too', async () => {
+  const lonely = join(folder, 'lonely.json');
+  writeEffective(lonely, {
+    v: 1,
+    boot: 'b',
+    state: folder,
+    redis: { kind: 'socket', path: join(folder, 'nobody') },
+    pairs: [{ id: 'p', local: '/l', remote: '/r', state: folder, settings: { ignore: [] } }],
+  });
+  const { child, port, exit, said } = start(['--effective', lonely, '--port', '0']);
+  expect((await fetch(`http://127.0.0.1:${await port}/healthz`)).status).toBe(503);
+  const begun = performance.now();
+  child.kill('SIGTERM');
+  expect(await exit).toBe(0);
+  expect(performance.now() - begun).toBeLessThan(1000);
+  expect(said()).not.toContain('not released');
+});
+
+test('open to the world it refuses to start; with a token it asks for it', async () => {
+  const refused = start(['--port', '0', '--host', '0.0.0.0']);
+  expect(await refused.exit).toBe(2);
+  expect(refused.said()).toContain('refuses to listen on 0.0.0.0 without a token');
+
+  const token = 'correct-horse-battery';
+  const { port, said } = start(['--port', '0', '--host', '0.0.0.0'], { LAZYSYNC_DASHBOARD_TOKEN: token });
+  const url = `http://127.0.0.1:${await port}`;
+  expect((await fetch(`${url}/`)).status).toBe(401);
+  expect((await fetch(`${url}/queues/api/queues`)).status).toBe(401);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  const entered = await fetch(`${url}/?token=${token}`, { redirect: 'manual' });
+  expect([entered.status, entered.headers.get('location')]).toEqual([303, '/']);
+  const cookie = entered.headers.get('set-cookie')?.split(';')[0] ?? '';
+  expect((await fetch(`${url}/queues/api/queues`, { headers: { cookie } })).status).toBe(200);
+  expect(said()).not.toContain(token);
+});
+
+test('a port that is taken is said in one sentence', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as { port: number };
+  const { exit, said } = start(['--port', String(port)]);
+  expect(await exit).toBe(1);
+  expect(said()).toContain(`port ${port} of 127.0.0.1 is taken`);
+  other.close();
+});
+
+test.each([
+  [['--port', '70000'], 'is no port'],
+  [['--prot', '1'], "Unknown option '--prot'"],
+  [['--log-level', 'loud'], '--log-level is one of'],
+])('%j is refused with exit code 2', async (args, message) => {
+  const { exit, said } = start(args);
+  expect(await exit).toBe(2);
+  await until('the reason', said, (text) => text.includes(message));
+});
