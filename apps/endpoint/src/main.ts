@@ -1,1 +1,31 @@
-export {};
+/**
+ * The process that makes all calls on one mount for a watcher or a worker, which forks it. It may get stuck in a dead
+ * mount and can then not be ended, so it holds nothing that anybody waits for, and it ends with its parent.
+ */
+import { createEndpointServer, type FromEndpoint, type ToEndpoint } from '@lazysync/replica';
+import { openRemote } from './remote.ts';
+
+const channel = process.send?.bind(process);
+if (channel === undefined) {
+  process.stderr.write('This process is started by the watcher and by the worker, not by hand.\n');
+  process.exit(2);
+}
+
+/** Not `exit`: that would wait for threads that hang in the mount. */
+function end(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+const send = (message: FromEndpoint): void => {
+  channel(message, undefined, undefined, (error: Error | null) => {
+    if (error !== null) end(); // the parent is gone
+  });
+};
+
+const server = createEndpointServer({ send, open: (roots, anchors) => openRemote(roots, anchors, send) });
+
+// A terminal's Ctrl-C reaches the whole group: it is the parent that decides when this process is not needed any more.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', end);
+process.on('disconnect', end);
+process.on('message', (message) => server.receive(message as ToEndpoint));

@@ -6,15 +6,6 @@ import { rawStat, rawStatx } from './raw-stat.ts';
 
 type Callback<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
 
-function later<T>(call: string, path: string, run: (callback: Callback<T>) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    run((error, value) => {
-      if (error === null) resolve(value as T);
-      else reject(new FsError(errnoOf(error) ?? 'EIO', call, path, error));
-    });
-  });
-}
-
 export interface DiskFile extends OpenFile {
   readonly fd: number;
 }
@@ -23,39 +14,49 @@ export interface FileMode {
   /** Calls may be made at once (a local disk). */
   readonly atOnce: boolean;
   readonly reading: boolean;
+  /** Called when a call has come back, whatever with. */
+  readonly answered: () => void;
 }
 
-export function openFile(fd: number, path: string, { atOnce, reading }: FileMode): DiskFile {
+export function openFile(fd: number, path: string, { atOnce, reading, answered }: FileMode): DiskFile {
   let open = true;
+  const later = <T>(call: string, run: (callback: Callback<T>) => void): Promise<T> =>
+    new Promise((resolve, reject) => {
+      run((error, value) => {
+        answered();
+        if (error === null) resolve(value as T);
+        else reject(new FsError(errnoOf(error) ?? 'EIO', call, path, error));
+      });
+    });
   return {
     fd,
     async stat() {
       const stat = atOnce ? statDescriptor(fd) : await statDescriptorAsync(fd);
       if (!failed(stat)) return rawStatx(stat);
       if (stat !== 'ENOSYS' && stat !== 'EINVAL') throw new FsError(stat, 'stat', path);
-      return rawStat(await later('stat', path, (done) => fs.fstat(fd, { bigint: true }, done)));
+      return rawStat(await later('stat', (done) => fs.fstat(fd, { bigint: true }, done)));
     },
-    read: (into, at) => later('read', path, (done) => fs.read(fd, into, 0, into.length, at, done)),
+    read: (into, at) => later('read', (done) => fs.read(fd, into, 0, into.length, at, done)),
     async write(bytes, at) {
       for (let from = 0; from < bytes.length; ) {
         const start = from;
-        from += await later<number>('write', path, (done) =>
+        from += await later<number>('write', (done) =>
           fs.write(fd, bytes, start, bytes.length - start, at + start, done),
         );
       }
     },
-    truncate: (size) => later('truncate', path, (done) => fs.ftruncate(fd, size, done)),
-    chmod: (mode) => later('chmod', path, (done) => fs.fchmod(fd, mode, done)),
+    truncate: (size) => later('truncate', (done) => fs.ftruncate(fd, size, done)),
+    chmod: (mode) => later('chmod', (done) => fs.fchmod(fd, mode, done)),
     async setMtime(mtimeNs) {
       const error = atOnce ? setTimesOf(fd, { mtimeNs }) : await setTimesOfAsync(fd, { mtimeNs });
       if (error !== null) throw new FsError(error, 'set mtime', path);
     },
-    sync: () => later('sync', path, (done) => fs.fsync(fd, done)),
+    sync: () => later('sync', (done) => fs.fsync(fd, done)),
     async close() {
       if (!open) return;
       open = false;
       try {
-        await later<void>('close', path, (done) => fs.close(fd, done));
+        await later<void>('close', (done) => fs.close(fd, done));
       } catch (error) {
         // The descriptor is gone all the same, and where nothing was written nothing can be lost by that.
         if (!reading) throw error;

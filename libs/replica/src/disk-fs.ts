@@ -30,6 +30,11 @@ export interface DiskFs extends FsPort {
   readonly scan: NonNullable<FsPort['scan']>;
   /** Closes the root's descriptor; another call opens it again. */
   close(): void;
+  /**
+   * Calls that the disk or the server behind a mount has answered so far. What may have come out of a mount's cache does
+   * not count: sshfs goes on answering lstat for 20 s after its link went dead.
+   */
+  answers(): number;
 }
 
 /** A folder opened for an act in it, and the name of the thing in there (`.` for the root itself). */
@@ -52,6 +57,10 @@ function checked(path: string): string {
   return path;
 }
 
+/** A look that took this long, ms, was answered by the server. */
+const NOT_CACHED = 10;
+const CACHED_CALLS: ReadonlySet<string> = new Set(['lstat', 'readlink', 'readdir']);
+
 /** Local calls give the event loop a turn after this long, ms. */
 const TURN = 10;
 
@@ -61,8 +70,12 @@ export function createDiskFs(options: DiskOptions): DiskFs {
   const root = createDiskRoot(options.root, calls);
   const texts: LinkTexts | null = local ? createLinkTexts() : null;
   const syncDirectories = options.syncDirectories ?? local;
-  const READING = { atOnce: local, reading: true };
-  const WRITING = { atOnce: local, reading: false };
+  let answers = 0;
+  const answered = (): void => {
+    answers++;
+  };
+  const READING = { atOnce: local, reading: true, answered };
+  const WRITING = { atOnce: local, reading: false, answered };
   let turned = performance.now();
   let made = 0;
 
@@ -78,6 +91,7 @@ export function createDiskFs(options: DiskOptions): DiskFs {
     checked(path);
     if (local && ++made >= 32) await turn();
     let opened: Opened | undefined;
+    const began = performance.now();
     try {
       opened = await root.acquire();
       return await run(opened.fd);
@@ -87,6 +101,7 @@ export function createDiskFs(options: DiskOptions): DiskFs {
       if (code === null) throw error;
       throw new FsError(code, call, path, error);
     } finally {
+      if (!CACHED_CALLS.has(call) || performance.now() - began > NOT_CACHED) answered();
       if (opened !== undefined) root.release(opened);
     }
   };
@@ -190,6 +205,7 @@ export function createDiskFs(options: DiskOptions): DiskFs {
   return {
     root: { renew: () => root.renew(), distrust: () => root.distrust() },
     close: () => root.close(),
+    answers: () => answers,
     lstat: (path) => at('lstat', path, statOf),
     readlink: (path) =>
       at('readlink', path, async (place) => {

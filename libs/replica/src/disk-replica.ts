@@ -1,11 +1,12 @@
 /** A replica of a real folder, in this process. For a mount: inside an endpoint process only. */
+import fsp from 'node:fs/promises';
 import type { Anchors, Side } from '@lazysync/event-model';
-import type { Clock } from '@lazysync/ops';
+import { type Clock, errnoOf } from '@lazysync/ops';
 import { createDiskFs, type DiskFs } from './disk-fs.ts';
-import { createMarkerCheck, type MarkerOptions, prepareOwnFolder } from './markers.ts';
+import { createMarkerCheck, isReadOnlyUuid, type MarkerOptions, prepareOwnFolder } from './markers.ts';
 import { mountFacts } from './mount-facts.ts';
 import { probeTree } from './probe.ts';
-import type { Replica } from './replica.ts';
+import type { Replica, RootState } from './replica.ts';
 import { createReplica } from './replica-on.ts';
 
 export interface DiskReplicaOptions {
@@ -23,6 +24,8 @@ export interface DiskReplicaOptions {
 export interface DiskReplica extends Replica {
   /** The tree itself, for the hint sources that look at it from the same process. */
   readonly fs: DiskFs;
+  /** A life sign of the server itself, not of a cache. `uuid` null: the marker is not known yet. */
+  ping(uuid: string | null): Promise<RootState>;
 }
 
 /** Directories and looks in flight at once on a mount. */
@@ -77,5 +80,17 @@ export function createDiskReplica(options: DiskReplicaOptions): DiskReplica {
       return Promise.resolve();
     },
   });
-  return { ...replica, fs };
+  const ping = async (uuid: string | null): Promise<RootState> => {
+    try {
+      // Reading a marker asks the server; where there is none this does, on most kinds of mounts.
+      if (uuid === null || isReadOnlyUuid(uuid)) await fsp.statfs(realRoot);
+    } catch (error) {
+      return {
+        kind: 'not-ours',
+        message: `${side} (${realRoot}) does not answer: ${errnoOf(error) ?? String(error)}.`,
+      };
+    }
+    return uuid === null ? { kind: 'ok' } : await marker.check(uuid, true);
+  };
+  return { ...replica, fs, ping };
 }

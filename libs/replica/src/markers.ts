@@ -41,6 +41,10 @@ export function readOnlyUuid(id: string): string {
   return `${READ_ONLY}${id}`;
 }
 
+export function isReadOnlyUuid(uuid: string): boolean {
+  return uuid.startsWith(READ_ONLY);
+}
+
 function parseMarker(text: string): Marker | null {
   let raw: unknown;
   try {
@@ -144,10 +148,10 @@ export async function prepareOwnFolder(fs: FsPort, wish: MarkerWish, options: Ma
     const found = await readMarker(fs);
     if (found.kind === 'bad') return refused(`The marker ${MARKER} of ${name} ${found.why}.`);
     const { known } = wish;
-    if (found.kind === 'marker' && known !== null && found.marker.uuid !== known && !known.startsWith(READ_ONLY)) {
+    if (found.kind === 'marker' && known !== null && found.marker.uuid !== known && !isReadOnlyUuid(known)) {
       return refused(`${name} carries the marker of another folder: is the right one mounted there?`);
     }
-    if (found.kind === 'none' && known !== null && !known.startsWith(READ_ONLY)) {
+    if (found.kind === 'none' && known !== null && !isReadOnlyUuid(known)) {
       return refused(`${name} does not carry its marker: is it mounted? "lazysync adopt" takes it as it is.`);
     }
     const readOnly = await makeFolders(fs, side);
@@ -195,8 +199,11 @@ async function writeTrial(fs: FsPort): Promise<string> {
 }
 
 export interface MarkerCheck {
-  /** Is this still the root with that marker? Cheap: reads it only when its stat has changed, or every 10 s. */
-  check(uuid: string): Promise<RootState>;
+  /**
+   * Is this still the root with that marker? Cheap: reads it only when its stat has changed, or every 10 s.
+   * `fresh`: reads it now, which a server that is away can not answer out of a cache.
+   */
+  check(uuid: string, fresh?: boolean): Promise<RootState>;
 }
 
 export function createMarkerCheck(fs: FsPort, options: MarkerOptions): MarkerCheck {
@@ -234,11 +241,11 @@ export function createMarkerCheck(fs: FsPort, options: MarkerOptions): MarkerChe
   };
 
   return {
-    async check(uuid) {
+    async check(uuid, fresh = false) {
       let state: RootState;
       try {
-        if (uuid.startsWith(READ_ONLY)) return await readOnlyState(uuid);
-        state = (await unchanged(uuid).catch(asChanged)) ? { kind: 'ok' } : await contentState(uuid);
+        if (isReadOnlyUuid(uuid)) return await readOnlyState(uuid);
+        state = !fresh && (await unchanged(uuid).catch(asChanged)) ? { kind: 'ok' } : await contentState(uuid);
       } catch (error) {
         throwIfLost(error);
         if (error instanceof RemoteOffline || !(error instanceof FsError)) throw error;

@@ -1,0 +1,69 @@
+/** What an endpoint serves: the replica of the remote, and the kernel's events on its directories. */
+import fs from 'node:fs';
+import type { Anchors, RelPath } from '@lazysync/event-model';
+import { flockExclusive, systemClock } from '@lazysync/ops';
+import {
+  createDiskReplica,
+  type EndpointRoots,
+  type FromEndpoint,
+  mountFacts,
+  type Served,
+  type WatchCall,
+} from '@lazysync/replica';
+import { createEventSender } from './event-sender.ts';
+
+/** ms between tries to get the lock of an endpoint that is still ending. */
+const LOCK_RETRY = 50;
+/** ms between two reports of a fetch's progress. */
+const PROGRESS = 200;
+
+async function lockFile(path: string): Promise<void> {
+  // CRASH: the kernel frees it with the last thread of this process, even one that hangs in the mount: that is the point.
+  const fd = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
+  // ORDER: no end to this wait in here. The parent's deadline passes, and it kills this process.
+  while (!flockExclusive(fd)) await systemClock.sleep(LOCK_RETRY);
+}
+
+function progressSender(send: (message: FromEndpoint) => void): (slot: string, bytes: number) => void {
+  const last = new Map<string, number>();
+  return (slot, bytes) => {
+    const now = performance.now();
+    if (now - (last.get(slot) ?? -Infinity) < PROGRESS) return;
+    if (last.size > 1000) last.clear();
+    last.set(slot, now);
+    send({ kind: 'progress', slot, bytes });
+  };
+}
+
+export async function openRemote(
+  roots: EndpointRoots,
+  anchors: () => Anchors,
+  send: (message: FromEndpoint) => void,
+): Promise<Served> {
+  const { localRoot, remoteRoot, lock } = roots;
+  if (lock !== null) await lockFile(lock);
+  const replica = createDiskReplica({
+    side: 'remote',
+    localRoot,
+    remoteRoot,
+    anchors,
+    clock: systemClock,
+    progress: progressSender(send),
+  });
+  const mount = !mountFacts(remoteRoot).seesAllChanges;
+  const events = createEventSender({ root: remoteRoot, mount, send });
+
+  const watch = async (call: WatchCall, args: readonly unknown[]): Promise<unknown> => {
+    switch (call) {
+      case 'watch-start':
+        return await events.start();
+      case 'watch-rewatch':
+        return await events.rewatch(args[0] as readonly RelPath[]);
+      case 'watch-poll':
+        return await events.poll();
+      case 'watch-stop':
+        return await events.stop();
+    }
+  };
+  return { replica, ping: (uuid) => replica.ping(uuid), answers: () => replica.fs.answers(), watch };
+}

@@ -1,0 +1,86 @@
+/** How long a call may take before its endpoint counts as stuck. */
+import type { EndpointCall } from './endpoint-protocol.ts';
+import { RANGE } from './read-in-order.ts';
+import type { FetchOrder, Order } from './replica.ts';
+
+export interface CallDeadline {
+  /** The server has answered something to somebody. */
+  beat(): void;
+  /** Bytes of a fetch have come. */
+  progress(slot: string): void;
+  cancel(): void;
+}
+
+/** ms for one call although the mount answers others: one name on a server may hang alone. */
+const LONGEST = 120_000;
+/** Bytes per second below which a copy counts as hanging. */
+const SLOWEST = 8 * 1024;
+
+function bytesOf(call: EndpointCall, args: readonly unknown[]): number {
+  const sizeOf = ({ step }: Order): number => {
+    if (step.kind === 'upload') return step.source.size;
+    return step.kind === 'copy' ? step.expected.stat.size : 0;
+  };
+  switch (call) {
+    case 'hash':
+      return (args[1] as { readonly size: number }).size;
+    case 'stage':
+      return sizeOf(args[0] as Order);
+    case 'carryOut':
+    case 'recover':
+      return (args[0] as readonly Order[]).reduce((sum, order) => sum + sizeOf(order), 0);
+    default:
+      return 0;
+  }
+}
+
+function countOf(args: readonly unknown[]): number {
+  return Array.isArray(args[0]) ? args[0].length : 1;
+}
+
+/**
+ * `passed` is called once: when the server has answered nothing at all for `quietMs`, or this call alone takes far too
+ * long. A slow mount that goes on answering is not a dead one.
+ */
+export function createCallDeadline(
+  call: EndpointCall,
+  args: readonly unknown[],
+  quietMs: number,
+  passed: () => void,
+): CallDeadline {
+  const fetching = call === 'fetch' ? (args[0] as FetchOrder) : null;
+  const pieceMs = fetching === null || fetching.limit === null ? 0 : (RANGE / fetching.limit) * 1000;
+  const longest = LONGEST + (bytesOf(call, args) / SLOWEST) * 1000 + countOf(args) * 1000 + pieceMs;
+  // A fetch that waits for its turn under a rate limit asks the mount for nothing meanwhile.
+  const quiet = quietMs + pieceMs;
+  let last = performance.now();
+  let limit = last + longest;
+  let timer: NodeJS.Timeout;
+  let immediate: NodeJS.Immediate | undefined;
+  const wait = (): void => {
+    const due = Math.min(last + quiet, limit);
+    timer = setTimeout(
+      () => {
+        // RACE: this process itself may have been held up, and the answer lies unread in the pipe: that is read first.
+        immediate = setImmediate(() => {
+          if (performance.now() >= Math.min(last + quiet, limit)) passed();
+          else wait();
+        });
+      },
+      Math.max(0, due - performance.now()) + 1,
+    );
+  };
+  wait();
+  return {
+    beat() {
+      last = performance.now();
+    },
+    progress(slot) {
+      if (fetching?.slot === slot) limit = performance.now() + longest;
+    },
+    cancel() {
+      clearTimeout(timer);
+      clearImmediate(immediate);
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/** What a process and its endpoint say to one another. Both are of the same version: the one forks the other. */
+import type { Anchors, ChangeKind, RelPath, Side } from '@lazysync/event-model';
+import type { Replica } from './replica.ts';
+
+export interface EndpointRoots {
+  readonly localRoot: string;
+  readonly remoteRoot: string;
+  readonly anchors: Anchors;
+  /** Locked before anything is done, or null. */
+  readonly lock: string | null;
+}
+
+/** The calls of a replica that travel. */
+export const REPLICA_CALLS = [
+  'prepare',
+  'check',
+  'look',
+  'list',
+  'hash',
+  'stage',
+  'carryOut',
+  'recover',
+  'fetch',
+  'discard',
+] as const satisfies readonly (keyof Replica)[];
+
+export type ReplicaCall = (typeof REPLICA_CALLS)[number];
+export type WatchCall = 'watch-start' | 'watch-rewatch' | 'watch-poll' | 'watch-stop';
+export type EndpointCall = ReplicaCall | WatchCall | 'ping';
+
+export interface EndpointRequest {
+  readonly kind: 'call';
+  readonly id: number;
+  readonly call: EndpointCall;
+  readonly args: readonly unknown[];
+}
+
+export type ToEndpoint =
+  | ({ readonly kind: 'open' } & EndpointRoots)
+  | { readonly kind: 'anchors'; readonly anchors: Anchors }
+  | EndpointRequest;
+
+/** What the kernel told of the remote, as the listener of a hint source is called. */
+export type WatchEvent =
+  | {
+      readonly kind: 'hint';
+      readonly hint: {
+        readonly side: Side;
+        readonly path: RelPath;
+        readonly kind: ChangeKind;
+        readonly seen: boolean;
+      };
+    }
+  | { readonly kind: 'open'; readonly path: RelPath }
+  | { readonly kind: 'writing'; readonly path: RelPath; readonly writing: boolean }
+  | { readonly kind: 'listing'; readonly path: RelPath; readonly open: boolean }
+  | { readonly kind: 'moved'; readonly from: RelPath; readonly to: RelPath }
+  | {
+      readonly kind: 'lost';
+      readonly lost: {
+        readonly kind: 'overflow' | 'watch-limit' | 'unmounted' | 'failed';
+        readonly message: string;
+        readonly mend: string | null;
+      };
+    };
+
+export type FromEndpoint =
+  | { readonly kind: 'opened' }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'error'; readonly id: number; readonly offline: boolean; readonly message: string }
+  /** The server behind the mount answered something since the last beat. Only while calls are under way. */
+  | { readonly kind: 'beat' }
+  | { readonly kind: 'progress'; readonly slot: string; readonly bytes: number }
+  | { readonly kind: 'watch'; readonly events: readonly WatchEvent[] };
