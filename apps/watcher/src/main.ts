@@ -1,1 +1,127 @@
-export {};
+/** Watches the pairs of an effective configuration: what happens to them becomes events of their lanes. */
+import os from 'node:os';
+import { parseArgs } from 'node:util';
+import { type EffectiveConfig, readEffective } from '@lazysync/config';
+import { createLogger, createShutdown, exitWithParent, type Logger, type LogLevel, type Shutdown } from '@lazysync/ops';
+import { announce, createPublisher, onLookRequest, openRedis, PublisherClosed, type RedisLink } from '@lazysync/queue';
+import { createIgnore, openEndpoint } from '@lazysync/replica';
+import { anchorsIn, openBaseView } from './base-view.ts';
+import { createOutbox } from './outbox.ts';
+import { watchSettings } from './settings.ts';
+import { watchPair } from './watch-pair.ts';
+
+const ENDPOINT = new URL('../../endpoint/src/main.ts', import.meta.url);
+const RETRY_FIRST_MS = 1_000;
+const RETRY_LONGEST_MS = 30_000;
+
+type Pair = EffectiveConfig['pairs'][number];
+
+interface Surroundings {
+  readonly boot: string;
+  readonly redis: RedisLink;
+  readonly shutdown: Shutdown;
+  readonly log: Logger;
+}
+
+async function startPair(pair: Pair, { boot, redis, shutdown, log }: Surroundings): Promise<void> {
+  const base = await openBaseView({
+    state: pair.state,
+    signal: shutdown.signal,
+    waiting: (why) => log.info(`waits: ${why}`),
+  });
+  if (base === null) return;
+  const { local, remote, settings } = pair;
+  const { ignore, watch, remoteScanMs } = watchSettings(settings);
+  const publisher = createPublisher({
+    pair: pair.id,
+    producer: 'watcher',
+    redis,
+    epoch: boot,
+    closeMs: 700,
+    error: (err) => log.warn({ err }, 'could not publish yet'),
+  });
+  const outbox = createOutbox({
+    publish: (events) => publisher.publish(events),
+    error: (err) => {
+      if (!(err instanceof PublisherClosed)) throw err;
+    },
+    collapsed: (events) => log.warn({ events }, 'too many events wait for Redis: a rescan stands for them'),
+  });
+  const endpoint = openEndpoint({
+    main: ENDPOINT,
+    localRoot: local,
+    remoteRoot: remote,
+    anchors: () => anchorsIn(base.reader(), local),
+  });
+  try {
+    const watched = await watchPair({
+      local,
+      watch,
+      remoteScanMs,
+      boot,
+      base,
+      endpoint,
+      outbox,
+      ignored: createIgnore(ignore),
+      log,
+      signal: shutdown.signal,
+    });
+    shutdown.own(`base of ${pair.id}`, () => base.close());
+    shutdown.own(`publisher of ${pair.id}`, () => publisher.close());
+    shutdown.own(`sources of ${pair.id}`, () => watched.stop());
+    const presence = announce(redis, pair.id, 'watcher', { pid: process.pid, host: os.hostname() });
+    shutdown.own(`presence at ${pair.id}`, () => presence.close());
+    const asked = onLookRequest(redis, pair.id, watched.look, (err) => log.warn({ err }, 'a look failed'));
+    shutdown.own(`looks at ${pair.id}`, () => asked.close());
+  } catch (error) {
+    await Promise.allSettled([endpoint.close(), publisher.close()]);
+    base.close();
+    throw error;
+  }
+}
+
+/** One pair that can not be watched does not stop the others. */
+async function keepStarting(pair: Pair, around: Surroundings): Promise<void> {
+  for (let pause = RETRY_FIRST_MS; !around.shutdown.signal.aborted; pause = Math.min(pause * 2, RETRY_LONGEST_MS)) {
+    try {
+      return await startPair(pair, around);
+    } catch (error) {
+      around.log.error({ err: error, againInMs: pause }, 'could not be watched');
+      await new Promise<void>((resolve) => {
+        setTimeout(resolve, pause);
+        around.shutdown.signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      effective: { type: 'string' },
+      pairs: { type: 'string' },
+      'log-level': { type: 'string', default: 'info' },
+    },
+  });
+  const log = createLogger({ name: 'watcher', level: values['log-level'] as LogLevel });
+  if (values.effective === undefined) {
+    log.fatal('watcher needs --effective FILE; it is started by `lazysync up` or `lazysync watch`');
+    process.exit(2);
+  }
+  const shutdown = createShutdown({ logger: log, deadlineMs: 1_800 });
+  exitWithParent(shutdown);
+  const config = readEffective(values.effective);
+  const only = values.pairs?.split(',');
+  const redis = openRedis(config.redis, {
+    name: 'lazysync-watcher',
+    state: (state, why) => (state === 'up' ? log.info('Redis answers') : log.warn(why ?? 'Redis does not answer')),
+  });
+  shutdown.own('redis', () => redis.close());
+  const boot = process.env.LAZYSYNC_BOOT ?? config.boot;
+  const pairs = config.pairs.filter((pair) => only === undefined || only.includes(pair.id));
+  await Promise.all(
+    pairs.map((pair) => keepStarting(pair, { boot, redis, shutdown, log: log.child({ pair: pair.id }) })),
+  );
+}
+
+await main();

@@ -33,6 +33,7 @@ export interface LocalScanOptions {
   readonly root: string;
   readonly ports: LocalScanPorts;
   readonly timers: Timers;
+  readonly done?: (result: ScanResult) => void;
   /** ms between scans. Default 5 min. */
   readonly intervalMs?: number;
 }
@@ -157,5 +158,6 @@ export function createLocalScan(options: LocalScanOptions): Scanner {
     return { published, problem: null };
   };
 
-  return createScanLoop({ timers, intervalMs: () => options.intervalMs ?? 300_000, scan });
+  const { intervalMs = 300_000, done } = options;
+  return createScanLoop({ timers, intervalMs: () => intervalMs, scan, ...(done === undefined ? {} : { done }) });
 }

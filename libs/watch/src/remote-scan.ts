@@ -44,6 +44,7 @@ export interface RemoteScanPorts {
 export interface RemoteScanOptions {
   readonly ports: RemoteScanPorts;
   readonly timers: Timers;
+  readonly done?: (result: ScanResult) => void;
   readonly intervalMs: () => number;
   /** A listing that was equal to the base is taken for equal while it does not change, for this long, ms. Default 5 min. */
   readonly trustMs?: number;
@@ -160,5 +161,6 @@ export function createRemoteScan(options: RemoteScanOptions): Scanner {
     return await walk();
   };
 
-  return createScanLoop({ timers, intervalMs: options.intervalMs, scan });
+  const { intervalMs, done } = options;
+  return createScanLoop({ timers, intervalMs, scan, ...(done === undefined ? {} : { done }) });
 }

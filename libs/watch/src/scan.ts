@@ -25,6 +25,8 @@ export interface ScanLoopOptions {
   readonly intervalMs: () => number;
   /** Rejects only for bugs and when the remote is offline. `asked`: somebody waits for the result. */
   readonly scan: (asked: boolean) => Promise<ScanResult>;
+  /** After each scan. */
+  readonly done?: (result: ScanResult) => void;
 }
 
 const LONGEST_BACKOFF_MS = 30_000;
@@ -50,6 +52,7 @@ export function createScanLoop(options: ScanLoopOptions): Scanner {
       result = { published: 0, problem: error instanceof Error ? error.message : String(error) };
     }
     failures = result.problem === null ? 0 : failures + 1;
+    options.done?.(result);
     for (const tell of asking) tell(result);
     const pause = Math.max(intervalMs(), timers.now() - began);
     next(failures === 0 ? pause : Math.max(pause, Math.min(1_000 * 2 ** failures, LONGEST_BACKOFF_MS)));

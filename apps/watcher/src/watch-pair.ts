@@ -1,0 +1,236 @@
+/**
+ * One pair, watched: sources -> settle -> lane, opens -> access -> lane, scans for what no kernel event tells.
+ * ORDER: the sources run before the first look at anything, so that nothing falls between.
+ */
+import { type ChangeEvent, isOwn, type RelPath, ROOT, type SyncEvent } from '@lazysync/event-model';
+import { type Logger, withDeadline } from '@lazysync/ops';
+import { type Endpoint, type EndpointListener, RemoteOffline } from '@lazysync/replica';
+import {
+  type Access,
+  createAccess,
+  createLocalScan,
+  createLocalSource,
+  createRemoteScan,
+  createSettle,
+  type HintListener,
+  type LocalWatch,
+  type Lost,
+  type Scanner,
+  type ScanResult,
+  type Settle,
+  stubTimesIn,
+  systemTimers,
+} from '@lazysync/watch';
+import { type BaseView, probeIn, stubsIn } from './base-view.ts';
+import { createLook, type Look } from './look.ts';
+import type { Outbox } from './outbox.ts';
+
+export interface WatchOptions {
+  readonly local: string;
+  readonly watch: LocalWatch;
+  /** ms between scans of the remote, or null: as its file system needs it. */
+  readonly remoteScanMs: number | null;
+  /** Names this start of the program. */
+  readonly boot: string;
+  readonly base: BaseView;
+  readonly endpoint: Endpoint;
+  readonly outbox: Outbox;
+  readonly ignored: (path: RelPath, directory: boolean) => boolean;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+export interface WatchedPair {
+  /** Looks at both sides again and publishes what it finds. */
+  readonly look: Look;
+  stop(): Promise<void>;
+}
+
+/** ms. Where other hosts change the remote, and where the kernel tells of everything. */
+const SCAN_MOUNT = 2_000;
+const SCAN_LOCAL_DISK = 60_000;
+const SCAN_LOCAL = 300_000;
+/** How often it is asked whether the worker has carried out the start scan, ms. */
+const READY_POLL = 500;
+
+export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
+  const { base, endpoint, outbox, ignored, log } = options;
+  const timers = systemTimers;
+  const probe = probeIn(base.reader(), 'remote');
+  const { linkAtime } = probeIn(base.reader(), 'local');
+  const interval = options.remoteScanMs ?? (probe.seesAllChanges ? SCAN_LOCAL_DISK : SCAN_MOUNT);
+  const directories = (): readonly RelPath[] => [
+    ROOT,
+    ...base
+      .reader()
+      .directories()
+      .filter((path) => path !== ROOT),
+  ];
+  const isReady = (): boolean => base.reader().meta('ready') === options.boot;
+  /** Accesses of stubs whose own change has not left yet: they follow it, or the worker would not know the path. */
+  const following = new Set<RelPath>();
+  let stopped = false;
+
+  // ------------------------------------------------------------------------------------------------ what comes out
+
+  const publishAccess = (paths: readonly RelPath[]): void => {
+    const now = paths.filter((path) => !settle.waits('local', path));
+    for (const path of paths) if (settle.waits('local', path)) following.add(path);
+    outbox.push(now.map((path): SyncEvent => ({ kind: 'access', side: 'local', path })));
+  };
+
+  const publishChanges = (events: readonly ChangeEvent[]): void => {
+    outbox.push(events);
+    if (following.size === 0) return;
+    const waited = [...following];
+    following.clear();
+    publishAccess(waited);
+  };
+
+  const settle: Settle = createSettle({
+    timers,
+    onDue: publishChanges,
+    onCollapse: (side) => {
+      log.warn({ side }, 'too many changes at once: the folder is looked at as a whole');
+      outbox.push([{ kind: 'rescan', side, path: ROOT, why: 'too many changes at once' }]);
+    },
+  });
+
+  const access: Access = createAccess({
+    timers,
+    stubs: stubTimesIn(options.local),
+    stubsIn: (directory) => stubsIn(base.reader(), directory),
+    linkAtime,
+    onAccess: publishAccess,
+  });
+
+  // ------------------------------------------------------------------------------------------------- what comes in
+
+  const lost = (side: 'local' | 'remote', scan: () => Scanner, what: Lost): void => {
+    if (stopped) return;
+    log.warn({ side, kind: what.kind, mend: what.mend }, what.message);
+    // Without enough watches the regular scans find the rest, later.
+    if (what.kind !== 'watch-limit') scan().nudge();
+  };
+
+  /** A scan's trouble is worth a line when it begins and when it ends, not at each round. */
+  const troubleOf = (side: 'local' | 'remote'): ((result: ScanResult) => void) => {
+    let last: string | null = null;
+    return ({ problem, published }) => {
+      if (problem !== null && last === null) log.warn({ side, problem }, 'could not be scanned');
+      if (problem === null && last !== null) log.info({ side }, 'is scanned again');
+      if (published > 0) log.debug({ side, published }, 'a scan found changes');
+      last = problem;
+    };
+  };
+
+  const localListener: HintListener = {
+    onHint: (hint) => settle.hint(hint),
+    onLost: (what) => lost('local', () => localScan, what),
+    onWriting: (path, writing) => settle.writing('local', path, writing),
+    onListing: (path, open) => access.listing(path, open),
+    onMoved: (from, to) => access.moved(from, to),
+  };
+
+  const remoteListener: EndpointListener = {
+    onHint: (hint) => {
+      if (!isOwn(hint.path) && !ignored(hint.path, false)) settle.hint(hint);
+    },
+    onLost: (what) => {
+      lost('remote', () => remoteScan, what);
+      // RACE: opens were among what was dropped.
+      if (what.kind === 'overflow') access.sweep(directories());
+    },
+    onOpen: (path) => access.opened(path),
+  };
+
+  const source = createLocalSource({ root: options.local, watch: options.watch, listener: localListener, ignored });
+  const remote = endpoint.watch(remoteListener);
+
+  const localScan: Scanner = createLocalScan({
+    root: options.local,
+    timers,
+    done: troubleOf('local'),
+    intervalMs: SCAN_LOCAL,
+    ports: {
+      children: (directory) => base.reader().children(directory),
+      rewatch: (paths) => source.rewatch(paths),
+      hint: (hint) => settle.hint(hint),
+      ignored,
+    },
+  });
+
+  const remoteScan: Scanner = createRemoteScan({
+    timers,
+    done: troubleOf('remote'),
+    intervalMs: () => interval,
+    ports: {
+      async check() {
+        const uuid = base.reader().meta('uuid-remote');
+        if (uuid === null) return 'the remote is not prepared';
+        const state = await endpoint.check(uuid);
+        return state.kind === 'ok' ? null : state.message;
+      },
+      list: (queries) => endpoint.list(queries),
+      children: (directory) => base.reader().children(directory),
+      directories,
+      rewatch: (paths) => remote.rewatch(paths),
+      publish: (events) => outbox.push(events),
+      ignored,
+      quiet: () => !isReady(),
+    },
+  });
+
+  // -------------------------------------------------------------------------------------------------- start and stop
+
+  const startRemote = async (): Promise<void> => {
+    try {
+      await remote.start();
+      await remote.rewatch(directories());
+    } catch (error) {
+      if (!(error instanceof RemoteOffline)) throw error;
+      log.warn({ err: error }, 'the remote does not answer: it is watched as soon as it does');
+    }
+  };
+
+  /** The worker's first look reads each stub, which moves its atime: after it they are armed as a whole. */
+  const whenReady = (): void => {
+    if (stopped) return;
+    if (!isReady()) {
+      readyTimer = timers.after(READY_POLL, whenReady);
+      return;
+    }
+    access.rearm(directories());
+    remoteScan.nudge();
+  };
+  let readyTimer: { cancel(): void } | undefined;
+
+  try {
+    await Promise.all([source.start(), startRemote()]);
+  } catch (error) {
+    await source.stop();
+    throw error;
+  }
+  log.info({ local: options.local, uses: source.uses(), everyMs: interval }, 'watching');
+  outbox.push([{ kind: 'rescan', side: 'local', path: ROOT, why: 'start' }]);
+  remoteScan.start();
+  localScan.start(SCAN_LOCAL);
+  whenReady();
+
+  return {
+    look: createLook({ source, remote, localScan, remoteScan, settle, outbox, cacheMs: probe.listingCacheMs, timers }),
+    async stop() {
+      if (stopped) return;
+      stopped = true;
+      readyTimer?.cancel();
+      access.stop();
+      // What was seen is worth more in the lane than found again by the next start's scan.
+      settle.flush();
+      settle.stop();
+      // ORDER: the endpoint first: its pending calls reject, and the scan that waits for them ends.
+      await endpoint.close();
+      const ending = Promise.all([remoteScan.stop(), localScan.stop(), source.stop()]);
+      await withDeadline(ending, 1_000, 'sources and scans end');
+    },
+  };
+}
