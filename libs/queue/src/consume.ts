@@ -24,7 +24,8 @@ const LAST_WORDS_MS = 1000;
  * Starts working at once, and as soon as Redis is there. The caller must hold the pair's flock: jobs that are active at
  * the start are taken for those of a dead worker and go back to the head.
  *
- * An idle lane costs one blocking read per second (`drainDelay`), about 0.1 ms of CPU here and as much in Redis.
+ * An idle lane asks once per second (`drainDelay`): measured 0.06 ms of CPU here and 0.03 ms in Redis (1000 lanes: 6 % and
+ * 2.5 % of a core, one connection and 0.3 MB each).
  */
 export function createLaneWorker({ pair, redis, handlers }: LaneWorkerOptions): LaneWorker {
   const lane = new Lane(pair, redis, handlers);
@@ -54,7 +55,8 @@ class Lane implements LaneWorker {
     this.#redis = redis;
     this.#handlers = handlers;
     this.#queue = createQueue(redis, pair);
-    this.#worker = new StrictWorker(LANE, (job, token) => this.#work(job, token), {
+    const work = (job: Job<unknown, unknown>, token: string): Promise<unknown> => this.#work(job, token);
+    this.#worker = new StrictWorker(LANE, work, () => this.#reclaim(), {
       prefix: pairPrefix(pair),
       connection: connectionOf(redis),
       skipVersionCheck: true,
@@ -94,19 +96,27 @@ class Lane implements LaneWorker {
   /** Before the first job is taken. */
   async #prepare(): Promise<void> {
     await this.#setMeta();
+    await this.#reclaim();
+    this.#offUp();
+    this.#offUp = this.#redis.onUp(() => {
+      this.#worker.doubt();
+      // A Redis that came back without its data forgot this too.
+      this.#setMeta().catch((error: unknown) => this.#report(error));
+    });
+  }
+
+  /** Nobody works on a job, so what is active was left by somebody dead, or is ours and we never heard of it. */
+  async #reclaim(): Promise<number> {
     const { commands } = this.#redis;
     const active = laneKey(this.#pair, 'active');
+    const ids = await commands.lrange(active, 0, -1);
     // ORDER: the newest is the first of the list; the oldest is put back last, and so becomes the head.
-    for (const id of await commands.lrange(active, 0, -1)) {
+    for (const id of ids) {
       // RACE: the token '0' skips the lock's check. Nobody else can work on the job: the caller holds the pair's flock.
       if ((await commands.exists(laneKey(this.#pair, id))) === 0) await commands.lrem(active, 1, id);
       else await this.#queue.getBackend().moveJobFromActiveToWait(id, '0');
     }
-    // A Redis that came back without its data forgot this too.
-    this.#offUp();
-    this.#offUp = this.#redis.onUp(() => {
-      this.#setMeta().catch((error: unknown) => this.#report(error));
-    });
+    return ids.length;
   }
 
   async #setMeta(): Promise<void> {
@@ -167,7 +177,7 @@ class Lane implements LaneWorker {
       try {
         return await this.#handlers.handle(changeset, { id, signal: this.#hurry.signal });
       } catch (error) {
-        if (!this.#hurry.signal.aborted) this.#report(error);
+        if (!this.#hurry.signal.aborted) this.#call(() => this.#handlers.error(asError(error)));
         return 'threw';
       }
     })();
@@ -181,9 +191,10 @@ class Lane implements LaneWorker {
   /** To the head of the line: the next worker begins with this job. */
   async #putBack(job: Job, token: string): Promise<never> {
     try {
-      await withDeadline(job.moveToWait(token), LAST_WORDS_MS, 'putting the job back');
+      // CRASH: what is not put back stays active, and the next worker's start does it.
+      if (this.#redis.up) await withDeadline(job.moveToWait(token), LAST_WORDS_MS, 'putting the job back');
     } catch (error) {
-      this.#report(error); // CRASH: it stays active, and the next worker's start puts it back
+      this.#report(error);
     }
     throw new WaitingError();
   }
@@ -221,7 +232,7 @@ class Lane implements LaneWorker {
     this.#hurry.abort();
     done ||= await within(GRACE_MS);
     this.#leave.abort();
-    done ||= await within(2 * LAST_WORDS_MS);
+    done ||= await within(this.#redis.up ? 2 * LAST_WORDS_MS : 100);
     // Else Redis is away: closing the link ends what still waits for it.
     if (done) await this.#queue.close();
     this.#offUp();

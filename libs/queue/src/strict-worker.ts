@@ -13,13 +13,24 @@ const TAKEN_AWAY = /^(Missing lock|Missing key|Lock mismatch)|is not in the acti
 
 export class StrictWorker extends Worker<unknown, unknown> {
   readonly #unreadable = new WeakMap<Job, string>();
+  readonly #reclaim: () => Promise<number>;
+  /** An answer of Redis may have been lost on its way. */
+  #doubtful = false;
 
+  /** `reclaim` puts active jobs back to the head and answers how many; it is called only while none is worked on. */
   constructor(
     name: string,
     work: (job: Job<unknown, unknown>, token: string) => Promise<unknown>,
+    reclaim: () => Promise<number>,
     options: WorkerOptions,
   ) {
     super(name, (job, token) => work(job, token ?? ''), { ...options, autorun: false });
+    this.#reclaim = reclaim;
+  }
+
+  /** To be told when the connection was lost. */
+  doubt(): void {
+    this.#doubtful = true;
   }
 
   /** Why a job's data could not be taken over, or null. */
@@ -42,8 +53,14 @@ export class StrictWorker extends Worker<unknown, unknown> {
   protected override async moveToActive(token: string, name?: string): Promise<Job<unknown, unknown>> {
     const nothing = undefined as unknown as Job<unknown, unknown>; // what BullMQ itself returns for an empty line
     try {
-      return await super.moveToActive(token, name);
+      const job = await super.moveToActive(token, name);
+      if (job !== undefined || !this.#doubtful) return job;
+      this.#doubtful = false;
+      // RACE: Redis made a job active, the answer was lost with the connection, and the repeated command found the
+      // line held up by that very job. Without this it would stay so until the lock runs out.
+      return (await this.#reclaim()) > 0 ? await super.moveToActive(token, name) : job;
     } catch (error) {
+      this.#doubtful = true;
       if (this.closing !== undefined) return nothing;
       this.emit('error', asError(error));
       await systemClock.sleep(1000);
@@ -59,9 +76,11 @@ export class StrictWorker extends Worker<unknown, unknown> {
       try {
         return await super.handleCompleted(result, job, token, fetchNext, span);
       } catch (error) {
+        this.#doubtful = true;
+        // CRASH: the job is done and may be taken again: doing it twice changes nothing.
+        if (TAKEN_AWAY.test(asError(error).message)) return undefined as unknown as Job;
         this.emit('error', asError(error));
-        // CRASH: the job is done and will be taken again: doing it twice changes nothing.
-        if (this.closing !== undefined || TAKEN_AWAY.test(asError(error).message)) return undefined as unknown as Job;
+        if (this.closing !== undefined) return undefined as unknown as Job;
         await systemClock.sleep(waitMs);
       }
     }
@@ -76,7 +95,8 @@ export class StrictWorker extends Worker<unknown, unknown> {
       try {
         await job.moveToWait(token);
       } catch (second) {
-        this.emit('error', asError(second)); // its lock runs out, and the stall check puts it back to the head
+        this.emit('error', asError(second));
+        this.#doubtful = true; // if it is still active it goes back before the next one is taken
       }
     }
     return await super.handleFailed(new WaitingError(), job, token, fetchNext, span);
