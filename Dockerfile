@@ -31,7 +31,11 @@ COPY --link libs ./libs
 COPY --link docker/demo.yaml ./demo.yaml
 COPY --link docker/bin/ /usr/local/bin/
 # A named volume is filled from here when it is first used, owner included. Each folder is a volume or part of one.
-COPY --link --chown=1000:1000 docker/demo/ /demo/remote/
-RUN install -d -o 1000 -g 1000 -m 0755 /demo /demo/local && install -d -o 1000 -g 1000 -m 0700 /state
+COPY docker/demo/ /demo/remote/
+# One file that is worth being lazy about.
+RUN seq 1 120000 | awk 'BEGIN { print "second,station,celsius" } { printf "%d,%s,%.1f\n", $1, $1 % 2 ? "a" : "b", 15 + 8 * sin($1 / 5000) }' \
+      >/demo/remote/data/readings.csv \
+ && chown -R 1000:1000 /demo/remote \
+ && install -d -o 1000 -g 1000 -m 0755 /demo /demo/local && install -d -o 1000 -g 1000 -m 0700 /state
 USER 1000:1000
 CMD ["lazysync", "--help"]
