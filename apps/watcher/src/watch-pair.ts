@@ -69,6 +69,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   const isReady = (): boolean => base.reader().meta('ready') === options.boot;
   /** Accesses of stubs whose own change has not left yet: they follow it, or the worker would not know the path. */
   const following = new Set<RelPath>();
+  let started = false;
   let stopped = false;
 
   // ------------------------------------------------------------------------------------------------ what comes out
@@ -147,10 +148,15 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   const source = createLocalSource({ root: options.local, watch: options.watch, listener: localListener, ignored });
   const remote = endpoint.watch(remoteListener);
 
+  const tellLocal = troubleOf('local');
   const localScan: Scanner = createLocalScan({
     root: options.local,
     timers,
-    done: troubleOf('local'),
+    done: (result) => {
+      tellLocal(result);
+      // Looks of a worker that was started anew read stubs once more, and people look at single ones.
+      access.rearm(directories());
+    },
     intervalMs: SCAN_LOCAL,
     ports: {
       children: (directory) => base.reader().children(directory),
@@ -175,10 +181,15 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       children: (directory) => base.reader().children(directory),
       directories,
       rewatch: (paths) => remote.rewatch(paths),
+      unwatchedUntilNow: (fresh) => access.sweep(fresh),
       publish: (events) => outbox.push(events),
       ignored,
       quiet: () => !isReady(),
     },
+  });
+
+  const offState = endpoint.onState((state) => {
+    if (state === 'up' && started) remoteScan.nudge();
   });
 
   // -------------------------------------------------------------------------------------------------- start and stop
@@ -208,11 +219,13 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   try {
     await Promise.all([source.start(), startRemote()]);
   } catch (error) {
+    offState();
     await source.stop();
     throw error;
   }
   log.info({ local: options.local, uses: source.uses(), everyMs: interval }, 'watching');
   outbox.push([{ kind: 'rescan', side: 'local', path: ROOT, why: 'start' }]);
+  started = true;
   remoteScan.start();
   localScan.start(SCAN_LOCAL);
   whenReady();
@@ -222,6 +235,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     async stop() {
       if (stopped) return;
       stopped = true;
+      offState();
       readyTimer?.cancel();
       access.stop();
       // What was seen is worth more in the lane than found again by the next start's scan.

@@ -35,6 +35,8 @@ export interface RemoteScanPorts {
   directories(): readonly RelPath[];
   /** Adds the remote's inotify watches again. */
   rewatch(directories: readonly RelPath[]): Promise<Rewatched>;
+  /** Nothing was told of these until now, or not any more: opens may have been missed. */
+  unwatchedUntilNow(directories: readonly RelPath[]): void;
   publish(events: readonly ChangeEvent[]): void;
   ignored(path: RelPath, directory: boolean): boolean;
   /** Somebody else looks at everything right now: only watches are put up. */
@@ -120,7 +122,7 @@ export function createRemoteScan(options: RemoteScanOptions): Scanner {
         if (now.length > 0) ports.publish(now);
       }
       // ORDER: watched before it is listed, so that what comes later is told.
-      if (found.length > 0) await ports.rewatch(found);
+      if (found.length > 0) ports.unwatchedUntilNow((await ports.rewatch(found)).fresh);
       left.push(...found);
     };
 
@@ -145,8 +147,10 @@ export function createRemoteScan(options: RemoteScanOptions): Scanner {
     // ORDER: deletions last, and only when the root was still ours after everything was listed.
     if (deletes.length > 0) ports.publish(deletes);
     for (const path of equal.keys()) if (!known.has(path)) equal.delete(path);
-    await ports.rewatch([...known]);
-    return { published: published + deletes.length, problem: null };
+    const { fresh } = await ports.rewatch([...known]);
+    if (fresh.length > 0) ports.unwatchedUntilNow(fresh);
+    // What happened in those after they were listed was not told either.
+    return { published: published + deletes.length, problem: null, again: fresh.length > 0 };
   };
 
   const scan = async (asked: boolean): Promise<ScanResult> => {

@@ -6,6 +6,8 @@ export interface ScanResult {
   readonly published: number;
   /** null, or why the tree could not be looked at as a whole. */
   readonly problem: string | null;
+  /** Something may have slipped through: one more, soon. */
+  readonly again?: boolean;
 }
 
 export interface Scanner {
@@ -38,6 +40,7 @@ export function createScanLoop(options: ScanLoopOptions): Scanner {
   let running: Promise<void> | undefined;
   let again = false;
   let failures = 0;
+  let repeated = false;
   let stopped = false;
 
   const run = async (): Promise<void> => {
@@ -52,9 +55,11 @@ export function createScanLoop(options: ScanLoopOptions): Scanner {
       result = { published: 0, problem: error instanceof Error ? error.message : String(error) };
     }
     failures = result.problem === null ? 0 : failures + 1;
+    const soon = result.again === true && !repeated;
+    repeated = soon;
     options.done?.(result);
     for (const tell of asking) tell(result);
-    const pause = Math.max(intervalMs(), timers.now() - began);
+    const pause = soon ? 0 : Math.max(intervalMs(), timers.now() - began);
     next(failures === 0 ? pause : Math.max(pause, Math.min(1_000 * 2 ** failures, LONGEST_BACKOFF_MS)));
   };
 
