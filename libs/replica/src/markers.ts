@@ -167,7 +167,7 @@ export async function prepareOwnFolder(fs: FsPort, wish: MarkerWish, options: Ma
   } catch (error) {
     throwIfLost(error);
     if (!(error instanceof FsError)) throw error;
-    return refused(`${name} can not be used: ${error.message}.`);
+    return refused(`${name} can not be used: ${error.code === 'ESTALE' ? 'it is not there' : error.code}.`);
   }
 }
 
