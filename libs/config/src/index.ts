@@ -1,1 +1,9 @@
+/** What can be set, where it is read from, and what the processes of a start are told. */
+export * from './check-folders.ts';
 export * from './effective.ts';
+export * from './load.ts';
+export * from './look-at-folder.ts';
+export * from './pair-id.ts';
+export { defaultSettings, isPairId, PAIR_ID_RULE, type PairSettings } from './schema.ts';
+export * from './state-dir.ts';
+export * from './units.ts';

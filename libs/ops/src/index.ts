@@ -5,6 +5,7 @@ export * from './errno.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
 export * from './mounts.ts';
+export * from './parent.ts';
 export * from './shutdown.ts';
 export * from './syscalls.ts';
 export * from './parent.ts';

@@ -1,11 +1,18 @@
-/** A process that was started with an IPC channel ends when its parent is gone, however that died. */
+/** A supervised process does not outlive its supervisor, however that one ends. */
 import type { Shutdown } from './shutdown.ts';
 
+/** Set by a supervisor that holds an IPC channel to the process. */
+export const SUPERVISED = 'LAZYSYNC_SUPERVISED';
+
+/**
+ * Ends this process in an orderly way as soon as the IPC channel to its supervisor closes, which also happens when that
+ * one is killed. Does nothing in a process that nobody supervises.
+ */
 export function exitWithParent(shutdown: Shutdown): void {
-  if (process.channel == null) return;
-  // The channel alone must not keep the process alive.
-  process.channel.unref();
-  process.once('disconnect', () => {
-    void shutdown.end(0, 'the parent is gone');
-  });
+  const leave = (): void => {
+    shutdown.end(0, 'the supervisor is gone').catch(() => process.exit(1));
+  };
+  if (process.connected) process.once('disconnect', leave);
+  // CRASH: the supervisor died while this process was still loading.
+  else if (process.env[SUPERVISED] === '1') leave();
 }
