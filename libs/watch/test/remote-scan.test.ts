@@ -1,0 +1,320 @@
+import type { BaseRecord, ChangeEvent, Entry, FileStat, RelPath } from '@lazysync/event-model';
+import { parentOf } from '@lazysync/event-model';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { createRemoteScan, type RemoteScanPorts, type ScanListing } from '../src/remote-scan.ts';
+import type { Scanner } from '../src/scan.ts';
+import { FakeTimers, p, until } from './testing-tools.ts';
+
+/** A remote and a base as plain values. */
+const identity = { dev: 1n, ino: 1n, birthNs: 0n };
+const file = (size: number): Entry => {
+  const stat: FileStat = { ...identity, size, mtimeNs: 1n, ctimeNs: 1n, mode: 0o644 };
+  return { kind: 'file', stat };
+};
+const directory: Entry = { kind: 'directory', mode: 0o755, identity };
+const row = (path: string, size: number): BaseRecord => ({
+  kind: 'file',
+  form: 'stub',
+  path: p(path),
+  remote: { size, mtimeNs: 1n, mode: 0o644 },
+  link: identity,
+});
+const folderRow = (path: string): BaseRecord => ({
+  kind: 'directory',
+  path: p(path),
+  local: identity,
+  localMode: 0o755,
+  remoteMode: 0o755,
+});
+
+let remote: Map<RelPath, Entry>;
+let base: Map<RelPath, BaseRecord>;
+let published: ChangeEvent[];
+let log: string[];
+let asked: { path: string; known: string | undefined }[];
+let trouble: { check: string | null; list: Map<string, ScanListing>; offline: boolean };
+let fresh: RelPath[];
+let dead: RelPath[];
+let quiet: boolean;
+let timers: FakeTimers;
+let scanner: Scanner;
+
+const set = (path: string, entry: Entry | null): void => {
+  if (entry === null) remote.delete(p(path));
+  else remote.set(p(path), entry);
+};
+const know = (record: BaseRecord): void => void base.set(record.path, record);
+const digestOf = (entries: readonly (readonly [string, Entry])[]): string =>
+  JSON.stringify(entries, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+
+function listing(path: RelPath, known: string | undefined): ScanListing {
+  const strange = trouble.list.get(path);
+  if (strange !== undefined) return strange;
+  if (path !== '' && remote.get(path)?.kind !== 'directory') return { kind: 'gone', path };
+  const inside = [...remote].filter(([at]) => at !== '' && parentOf(at) === path);
+  const names = inside.map(([at, entry]) => ({ name: at.slice(path === '' ? 0 : path.length + 1), entry }));
+  const digest = digestOf(names.map(({ name, entry }) => [name, entry]));
+  return digest === known ? { kind: 'same', path } : { kind: 'listing', path, names, digest, partial: false };
+}
+
+const ports: RemoteScanPorts = {
+  check: async () => trouble.check,
+  list: async (queries) => {
+    if (trouble.offline) throw new Error('the remote does not answer');
+    asked.push(...queries.map(({ path, known }) => ({ path, known })));
+    log.push(`list ${queries.map(({ path }) => path || '.').join(' ')}`);
+    return queries.map(({ path, known }) => listing(path, known));
+  },
+  children: (at) => [...base.values()].filter((record) => record.path !== '' && parentOf(record.path) === at),
+  directories: () => [...base.values()].filter((record) => record.kind === 'directory').map((record) => record.path),
+  rewatch: async (paths) => {
+    log.push(`watch ${paths.map((path) => path || '.').join(' ')}`);
+    return { fresh: paths.filter((path) => dead.includes(path)) };
+  },
+  unwatchedUntilNow: (paths) => void fresh.push(...paths),
+  publish: (events) => {
+    log.push(`publish ${events.map((event) => `${event.kind} ${event.path}`).join(', ')}`);
+    published.push(...events);
+  },
+  ignored: (path) => path === 'ignored' || path.startsWith('ignored/'),
+  quiet: () => quiet,
+};
+
+const shown = (): string[] => published.map((event) => `${event.kind} ${event.path}`);
+
+beforeEach(() => {
+  remote = new Map();
+  base = new Map();
+  published = [];
+  log = [];
+  asked = [];
+  fresh = [];
+  dead = [];
+  quiet = false;
+  trouble = { check: null, list: new Map(), offline: false };
+  timers = new FakeTimers();
+  scanner = createRemoteScan({ ports, timers, intervalMs: () => 2_000 });
+});
+afterEach(async () => {
+  await scanner.stop();
+});
+
+test('what is as the base says gives nothing', async () => {
+  set('d', directory);
+  set('d/f', file(1));
+  know(folderRow('d'));
+  know(row('d/f', 1));
+  expect(await scanner.scanNow()).toMatchObject({ published: 0, problem: null });
+  expect(published).toEqual([]);
+});
+
+test('new, changed and vanished things become events, none of them seen happening', async () => {
+  set('new', file(1));
+  set('changed', file(2));
+  know(row('changed', 1));
+  know(row('gone', 1));
+  expect(await scanner.scanNow()).toMatchObject({ published: 3, problem: null });
+  expect(shown()).toEqual(['create new', 'modify changed', 'delete gone']);
+  expect(published.every((event) => event.seen === false && event.side === 'remote')).toBe(true);
+});
+
+test('a vanished folder is one event', async () => {
+  for (const path of ['d', 'd/e']) know(folderRow(path));
+  know(row('d/e/f', 1));
+  await scanner.scanNow();
+  expect(shown()).toEqual(['delete d']);
+});
+
+test('a folder that was not known is watched before it is listed, and all in it is new', async () => {
+  set('d', directory);
+  set('d/e', directory);
+  set('d/e/f', file(1));
+  await scanner.scanNow();
+  expect(shown()).toEqual(['create d', 'create d/e', 'create d/e/f']);
+  expect(log.indexOf('watch d')).toBeLessThan(log.indexOf('list d'));
+  expect(log.indexOf('watch d/e')).toBeLessThan(log.indexOf('list d/e'));
+  expect(log.at(-1)).toBe('watch . d d/e');
+});
+
+test('deletions leave last, after the marker was looked at again', async () => {
+  know(row('a-gone', 1));
+  for (let i = 0; i < 40; i++) {
+    set(`d${i}`, directory);
+    set(`d${i}/new`, file(1));
+    know(folderRow(`d${i}`));
+  }
+  await scanner.scanNow();
+  expect(shown().at(-1)).toBe('delete a-gone');
+  expect(published).toHaveLength(41);
+});
+
+test('a root that stopped being ours in the middle of it deletes nothing', async () => {
+  set('new', file(1));
+  know(row('gone', 1));
+  const check = ports.check;
+  let calls = 0;
+  const watched = createRemoteScan({
+    ports: { ...ports, check: async () => (++calls === 2 ? 'another folder' : await check()) },
+    timers,
+    intervalMs: () => 2_000,
+  });
+  expect(await watched.scanNow()).toMatchObject({ problem: 'another folder' });
+  expect(shown()).toEqual(['create new']);
+  // Nothing of it is taken for told: ours again, it is.
+  await watched.scanNow();
+  expect(shown().at(-1)).toBe('delete gone');
+  await watched.stop();
+});
+
+test.each<[string, () => void]>([
+  ['not ours', () => (trouble.check = 'another pair lies there')],
+  ['gone', () => trouble.list.set('', { kind: 'gone', path: p('') })],
+  ['unreadable', () => trouble.list.set('', { kind: 'unreadable', path: p(''), reason: 'EIO' })],
+  ['offline', () => (trouble.offline = true)],
+])('a root that is %s gives nothing at all, and a problem', async (_, break_) => {
+  know(folderRow('d'));
+  know(row('d/f', 1));
+  break_();
+  const result = await scanner.scanNow();
+  expect(result.problem).toBeTypeOf('string');
+  expect(published).toEqual([]);
+});
+
+test('a partial or unreadable folder deletes nothing below it', async () => {
+  for (const path of ['half', 'dark']) {
+    set(path, directory);
+    know(folderRow(path));
+    know(row(`${path}/f`, 1));
+  }
+  trouble.list.set('half', { kind: 'listing', path: p('half'), names: [], digest: 'x', partial: true });
+  trouble.list.set('dark', { kind: 'unreadable', path: p('dark'), reason: 'EACCES' });
+  expect((await scanner.scanNow()).problem).toBeNull();
+  expect(published).toEqual([]);
+  trouble.list.clear();
+  await scanner.scanNow();
+  expect(shown().sort()).toEqual(['delete dark/f', 'delete half/f']);
+});
+
+test('the own folder, stage names and ignored things are left out', async () => {
+  for (const path of ['.lazysync', 'ignored']) set(path, directory);
+  for (const path of ['.lazysync/root.json', 'ignored/x', '.nfs01', '.lazysync-c-1.part']) set(path, file(1));
+  await scanner.scanNow();
+  expect(published).toEqual([]);
+  expect(asked.map(({ path }) => path)).toEqual(['']);
+});
+
+test('a difference is told once until it looks different, then again', async () => {
+  set('f', file(2));
+  know(row('f', 1));
+  expect((await scanner.scanNow()).published).toBe(1);
+  expect((await scanner.scanNow()).published).toBe(0);
+  set('f', file(3));
+  expect((await scanner.scanNow()).published).toBe(1);
+  know(row('f', 3));
+  expect((await scanner.scanNow()).published).toBe(0);
+  know(row('f', 1));
+  expect((await scanner.scanNow()).published).toBe(1);
+});
+
+test('a difference that stays is told again after a minute, then more and more rarely', async () => {
+  set('f', file(2));
+  const told: number[] = [];
+  for (let minute = 0; minute < 40; minute++) {
+    if ((await scanner.scanNow()).published > 0) told.push(minute);
+    timers.advance(60_000);
+  }
+  expect(told).toEqual([0, 1, 3, 7, 15, 30]);
+});
+
+test('a listing that was equal is asked for by its digest, and trusted for five minutes', async () => {
+  set('d', directory);
+  set('d/f', file(1));
+  know(folderRow('d'));
+  know(row('d/f', 1));
+  scanner.start();
+  await until(() => asked.length === 2, 'the first scan');
+  asked.length = 0;
+  await until(() => timers.pending > 0, 'the pause');
+  timers.advance(2_000);
+  await until(() => asked.length === 2, 'the second scan');
+  expect(asked.every(({ known }) => known !== undefined)).toBe(true);
+  // Somebody who waits gets a whole comparison: the base may have changed under an unchanged listing.
+  asked.length = 0;
+  base.delete(p('d/f'));
+  expect((await scanner.scanNow()).published).toBe(1);
+  expect(asked.every(({ known }) => known === undefined)).toBe(true);
+});
+
+test('while somebody else looks at everything it only puts up watches', async () => {
+  quiet = true;
+  set('d', directory);
+  set('d/f', file(1));
+  expect((await scanner.scanNow()).published).toBe(0);
+  expect(log).toContain('watch d');
+  quiet = false;
+  expect((await scanner.scanNow()).published).toBe(2);
+});
+
+test('where a watch had died opens may have been missed, and it is scanned once more at once', async () => {
+  set('d', directory);
+  know(folderRow('d'));
+  scanner.start();
+  await until(() => timers.pending > 0, 'the pause');
+  log.length = 0;
+  dead = [p('d')];
+  timers.advance(2_000);
+  await until(() => log.length >= 3 && timers.pending > 0, 'the scan');
+  expect(fresh).toEqual(['d']);
+  log.length = 0;
+  timers.advance(1);
+  await until(() => log.length >= 3 && timers.pending > 0, 'the extra scan');
+  log.length = 0;
+  timers.advance(1_000);
+  expect(log).toEqual([]);
+});
+
+test('a scan that somebody asks for while one runs starts after they asked', async () => {
+  let release: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  const slow = createRemoteScan({
+    ports: {
+      ...ports,
+      list: async (queries) => {
+        const seen = await ports.list(queries);
+        if (asked.length === 1) await gate;
+        return seen;
+      },
+    },
+    timers,
+    intervalMs: () => 2_000,
+  });
+  const first = slow.scanNow();
+  await until(() => asked.length === 1, 'the listing');
+  set('late', file(1));
+  const second = slow.scanNow();
+  release();
+  expect((await first).published).toBe(0);
+  expect((await second).published).toBe(1);
+  await slow.stop();
+});
+
+test('after failures it tries less and less often, up to every 30 s', async () => {
+  trouble.offline = true;
+  scanner.start();
+  const pauses: number[] = [];
+  for (let i = 0; i < 7; i++) {
+    await until(() => timers.pending > 0, 'the pause');
+    let ms = 0;
+    while (timers.pending > 0) {
+      timers.advance(500);
+      ms += 500;
+    }
+    pauses.push(ms);
+  }
+  expect(pauses).toEqual([2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+});
+
+test('stopping answers those who wait', async () => {
+  await scanner.stop();
+  expect((await scanner.scanNow()).problem).toBe('the watcher is stopping');
+});
