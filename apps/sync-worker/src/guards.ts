@@ -5,7 +5,8 @@
 
 import { ROOT, type Side, type Step } from '@lazysync/event-model';
 import { RemoteOffline } from '@lazysync/replica';
-import { PairHeld, type PairPorts } from './ports.ts';
+import { emptiedRoot, PairHeld } from './holds.ts';
+import type { PairPorts } from './ports.ts';
 
 const REMOVES: ReadonlySet<Step['kind']> = new Set(['remove', 'upload', 'dehydrate', 'move', 'hydrate']);
 
@@ -15,19 +16,22 @@ export function isGuarded(step: Step): boolean {
 
 async function checkRoot(ports: PairPorts, side: Side): Promise<void> {
   const state = await ports[side].check(ports.uuids[side]);
-  if (state.kind !== 'ok') throw new PairHeld(state.message);
+  if (state.kind !== 'ok') throw new PairHeld(state.message, null);
 }
 
-/** More than one thing was at the top and now nothing is: held, a person has to say that this is meant. */
+/** More than one thing was at the top and now nothing is: a person has to say that this is meant. */
 async function checkNotEmptied(ports: PairPorts, side: Side): Promise<void> {
+  const hold = emptiedRoot(side);
   if (ports.base.children(ROOT).length < 2) return;
   const [listing] = await ports[side].list([{ path: ROOT }]);
   if (listing?.kind === 'unreadable') throw new RemoteOffline(`the ${side} root can not be read (${listing.reason})`);
-  if (listing?.kind === 'gone' || (listing?.kind === 'listing' && listing.names.length === 0 && !listing.partial)) {
-    throw new PairHeld(
-      `The ${side} folder is suddenly empty: nothing is removed until \`lazysync approve\` says that this is meant.`,
-    );
+  const empty =
+    listing?.kind === 'gone' || (listing?.kind === 'listing' && listing.names.length === 0 && !listing.partial);
+  if (!empty) {
+    if (ports.holds.decision(hold) !== null) ports.holds.close(hold);
+    return;
   }
+  ports.holds.require(hold);
 }
 
 export async function guard(ports: PairPorts, step: Step): Promise<void> {

@@ -3,7 +3,7 @@ import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { type EffectiveConfig, readEffective } from '@lazysync/config';
 import { createLogger, createShutdown, exitWithParent, type Logger, type LogLevel, type Shutdown } from '@lazysync/ops';
-import { announce, createLaneWorker, createPublisher, openRedis, type RedisLink } from '@lazysync/queue';
+import { announce, createLaneWorker, createPublisher, onAsk, openRedis, type RedisLink } from '@lazysync/queue';
 import { openPair } from './open-pair.ts';
 import { workPair } from './work-pair.ts';
 
@@ -39,6 +39,14 @@ async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: S
     await working.close();
     turnAnchor('remote');
   });
+  const decisions = onAsk(
+    redis,
+    id,
+    'decide',
+    async (asks) => new Map(asks.map((ask) => [ask.id, working.decide(ask.body === 'approve' ? 'approve' : 'reject')])),
+    (error) => log.error({ pair: id, err: error }, 'a decision could not be read'),
+  );
+  shutdown.own(`decisions on ${id}`, () => decisions.close());
   const lane = createLaneWorker({
     pair: id,
     redis,

@@ -16,6 +16,7 @@ import {
   type Replica,
 } from '@lazysync/replica';
 
+import { createHolds } from './holds.ts';
 import type { PairPorts } from './ports.ts';
 
 export interface PairConfig {
@@ -169,6 +170,7 @@ export async function openPair(
     publish,
     uuids: { local: here.uuid, remote: there.uuid },
     log: (level, message, more = {}) => log[level]({ pair: config.id, ...more }, message),
+    holds: createHolds(base, () => Date.now()),
     downloads: DOWNLOADS,
   };
   return { kind: 'opened', pair: { ports, turnAnchor, close } };

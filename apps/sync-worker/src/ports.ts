@@ -2,6 +2,7 @@
 import type { Base } from '@lazysync/base';
 import type { EventOutcome, Policy, RelPath, SyncEvent } from '@lazysync/event-model';
 import type { Replica } from '@lazysync/replica';
+import type { Holds } from './holds.ts';
 
 /** Waits that are owned by somebody else: the process, or a simulation. */
 export interface PairTimers {
@@ -31,13 +32,11 @@ export interface PairPorts {
   readonly publish: (events: readonly SyncEvent[]) => Promise<void>;
   readonly uuids: { readonly local: string; readonly remote: string };
   readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string, more?: object) => void;
+  readonly holds: Holds;
   /** How many downloads run side by side. */
   readonly downloads: number;
   /** Left out: the process's own. */
   readonly timers?: PairTimers;
 }
-
-/** The pair may not go on until a person has looked: a root is not ours any more, or was emptied. */
-export class PairHeld extends Error {}
 
 export type { EventOutcome };

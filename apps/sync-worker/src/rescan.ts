@@ -7,6 +7,7 @@ import {
   ABSENT,
   type BaseChange,
   type Cause,
+  depthOf,
   type Entry,
   joinPath,
   type PathView,
@@ -15,6 +16,7 @@ import {
   type Step,
 } from '@lazysync/event-model';
 import type { Listing, Replica } from '@lazysync/replica';
+import { massDelete } from './holds.ts';
 import type { PairPorts } from './ports.ts';
 import type { PathSettler, Seen } from './settle-path.ts';
 
@@ -76,7 +78,48 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     return again;
   }
 
-  return async function rescan(root: RelPath): Promise<void> {
+  /**
+   * Deletes that nobody saw happening are held when there are many. Answers with those that a person rejected: these
+   * are brought back here.
+   */
+  async function askForMany(deletes: readonly Later[]): Promise<RelPath[]> {
+    const kept: RelPath[] = [];
+    const all = base.counts().entries;
+    for (const lost of ['local', 'remote'] as const) {
+      const paths = deletes
+        .filter((one) => (one.seen.remote?.kind === 'absent') === (lost === 'remote'))
+        .map((one) => one.path);
+      const count = paths.reduce((sum, path) => sum + 1 + (base.hasBelow(path) ? base.below(path).length : 0), 0);
+      const hold = massDelete(lost, paths, count, all);
+      if (hold === null || ports.holds.require(hold) === 'approve') continue;
+      for (const path of paths) await bringBack(path);
+      ports.holds.close(hold);
+      kept.push(...paths);
+    }
+    return kept;
+  }
+
+  /** As if the base had never known it: what one side still has is new there. A stub has no content to bring back. */
+  async function bringBack(path: RelPath): Promise<void> {
+    const rows = [...base.below(path), ...[base.get(path)].filter((row) => row !== null)];
+    const [remote] = await ports.remote.look([path]);
+    base.record([{ kind: 'forget', path }], []);
+    if (remote?.kind === 'absent') {
+      for (const row of rows) {
+        if (row.kind !== 'file' || row.form !== 'stub') continue;
+        const why = 'its file is gone from the remote, and the delete was rejected';
+        base.record([{ kind: 'put', record: { kind: 'residual', path: row.path, side: 'local', why } }], []);
+        base.putProblem(
+          { code: 'failed', path: row.path, side: 'remote', message: `This stub leads nowhere: ${why}.` },
+          ports.now(),
+        );
+      }
+    }
+    await settler.settle(path, BOTH);
+    if (base.get(path)?.kind === 'directory') await rescan(path);
+  }
+
+  async function rescan(root: RelPath): Promise<void> {
     if (root !== ROOT) {
       await settler.settle(root, BOTH);
       if (base.get(root)?.kind !== 'directory') return;
@@ -135,9 +178,12 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       level.push(...folders.filter((path) => base.get(path)?.kind === 'directory'));
       progress({ done, total });
     }
-    deletes.sort((a, b) => b.path.split('/').length - a.path.split('/').length);
-    for (const { path, seen } of deletes) await settler.settle(path, BOTH, seen);
+    deletes.sort((a, b) => depthOf(b.path) - depthOf(a.path));
+    const kept = new Set(await askForMany(deletes));
+    for (const { path, seen } of deletes) if (!kept.has(path)) await settler.settle(path, BOTH, seen);
     progress({ done: total, total });
     base.record([{ kind: 'repointed', path: root }], []);
-  };
+  }
+
+  return rescan;
 }

@@ -8,6 +8,7 @@ import {
   type Entry,
   type EventOutcome,
   type RelPath,
+  ROOT,
   type StagedEvent,
   type SyncEvent,
 } from '@lazysync/event-model';
@@ -20,6 +21,8 @@ export interface ChangesetWorker {
   /** Rejects with `RemoteOffline` or `PairHeld`: then the job stays at the head, and running it again is harmless. */
   work(changeset: Changeset, signal: AbortSignal): Promise<readonly EventOutcome[]>;
 }
+
+const MANY_UNSEEN = 100;
 
 /** A path of this job: why it is looked at, and what was already seen. */
 interface Task {
@@ -52,6 +55,16 @@ export function createChangesetWorker(
   rescan: (path: RelPath) => Promise<void>,
 ): ChangesetWorker {
   const { base } = ports;
+
+  /** Entries whose delete was inferred by a scan, with all that is below them. */
+  function unseenDeletes(events: readonly SyncEvent[]): number {
+    let count = 0;
+    for (const event of events) {
+      if (event.kind !== 'delete' || event.seen !== false) continue;
+      count += 1 + (base.hasBelow(event.path) ? base.below(event.path).length : 0);
+    }
+    return count;
+  }
 
   /** Looks at all paths at once: one round trip for many. The acts have their own preconditions, so these may be stale. */
   async function lookAhead(tasks: readonly Task[]): Promise<void> {
@@ -133,6 +146,11 @@ export function createChangesetWorker(
           // ORDER: claimed after it was carried out: a crash in between runs it again, which changes nothing.
           base.claimCommand(event.id);
         }
+      }
+      if (unseenDeletes(changeset.events) > MANY_UNSEEN) {
+        // Only a look at everything tells whether this many are a move, a swapped mount or a delete; it also holds them.
+        await rescan(ROOT);
+        return [...outcomes, ...changeset.events.map(({ path }) => ({ path, outcome: 'looked at everything' }))];
       }
       const tasks = tasksOf(changeset.events);
       if (tasks.length === 0) return outcomes;

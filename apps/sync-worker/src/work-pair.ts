@@ -11,7 +11,8 @@ import type { PairState } from '@lazysync/base';
 import { type Changeset, ROOT } from '@lazysync/event-model';
 import type { LaneHandlers, Verdict } from '@lazysync/queue';
 import { RemoteOffline } from '@lazysync/replica';
-import { PairHeld, type PairPorts, processTimers } from './ports.ts';
+import { type Decided, PairHeld } from './holds.ts';
+import { type PairPorts, processTimers } from './ports.ts';
 import { replayJournal } from './replay-journal.ts';
 import { createRescan } from './rescan.ts';
 import { createSettler } from './settle-path.ts';
@@ -21,7 +22,9 @@ import { createChangesetWorker } from './work-changeset.ts';
 /** Quiet for this long, ms, is idle. */
 const IDLE_AFTER_MS = 200;
 const RETRY_OFFLINE_MS = 1_000;
-const RETRY_HELD_MS = 2_000;
+const RETRY_HELD_MS = 1_000;
+/** A held job is looked at anew this often without a decision: it may have mended itself, ms. */
+const HELD_ANEW_MS = 30_000;
 
 export interface PairHooks {
   /** The remote stopped or began to answer. */
@@ -32,6 +35,8 @@ export interface PairHooks {
 }
 
 export interface WorkingPair {
+  /** A person's word on what is held; answers with a sentence. */
+  decide(decided: Decided): string;
   readonly handlers: Pick<LaneHandlers, 'handle' | 'refused'>;
   close(): Promise<void>;
 }
@@ -44,6 +49,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
   const timers = ports.timers ?? processTimers;
   let idleTimer: { cancel(): void } | null = null;
   let lastProgress = 0;
+  let heldUntil = 0;
 
   function enter(next: PairState, reason = ''): void {
     if (state === next && why === reason) return;
@@ -99,6 +105,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
 
   async function handle(changeset: Changeset, { signal }: { readonly signal: AbortSignal }): Promise<Verdict> {
     idleTimer?.cancel();
+    if (state === 'held' && ports.now() < heldUntil) return { kind: 'wait', ms: RETRY_HELD_MS, why };
     try {
       await backOnline();
       if (state !== 'starting') enter('syncing');
@@ -122,8 +129,10 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
         return { kind: 'wait', ms: RETRY_OFFLINE_MS, why: error.message };
       }
       if (error instanceof PairHeld) {
-        if (state !== 'held') ports.log('warn', error.message);
+        if (state !== 'held' || why !== error.message) ports.log('warn', error.message);
         enter('held', error.message);
+        if (error.hold !== null) ports.holds.show(error.hold);
+        heldUntil = ports.now() + (error.hold === null ? RETRY_HELD_MS : HELD_ANEW_MS);
         return { kind: 'wait', ms: RETRY_HELD_MS, why: error.message };
       }
       throw error;
@@ -131,6 +140,14 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
   }
 
   return {
+    decide(decided) {
+      const hold = ports.holds.decide(decided);
+      if (hold === null) return 'Nothing is held.';
+      heldUntil = 0;
+      return decided === 'approve'
+        ? 'Approved: the deletes are carried out.'
+        : 'Rejected: what is gone is brought back.';
+    },
     handlers: {
       handle,
       refused: (reason, jobId) => {

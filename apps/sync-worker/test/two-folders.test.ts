@@ -226,3 +226,32 @@ test('what is ignored stays, and keeps its folder', async () => {
   await pair.rescan();
   expect(pair.tree('remote')).toEqual({});
 });
+
+test('a mass delete that nobody saw is held; approve carries it out, reject brings it back', async () => {
+  for (let i = 0; i < 150; i++) write(pair.remote, `many/${i}`, String(i));
+  for (let i = 0; i < 120; i++) write(pair.remote, `more/${i}`, String(i));
+  await pair.rescan();
+  const { holds } = pair.ports;
+  fs.rmSync(path.join(pair.remote, 'many'), { recursive: true });
+  const held = await pair.rescan().then(
+    () => null,
+    (error: unknown) => error as { message: string; hold: Parameters<typeof holds.show>[0] },
+  );
+  expect(held?.message).toMatch(/^151 of 272 entries are gone in remote/);
+  expect(Object.keys(pair.tree('local')).length).toBe(272);
+  holds.show(held!.hold);
+  expect(holds.decide('approve')?.lost).toBe('remote');
+  await pair.rescan();
+  expect(Object.keys(pair.tree('local')).length).toBe(121);
+  fs.rmSync(path.join(pair.local, 'more'), { recursive: true });
+  const again = await pair.rescan().then(
+    () => null,
+    (error: unknown) => error as { hold: Parameters<typeof holds.show>[0] },
+  );
+  holds.show(again!.hold);
+  holds.decide('reject');
+  await pair.rescan();
+  expect(Object.keys(pair.tree('local')).length).toBe(121);
+  expect(Object.keys(pair.tree('remote')).length).toBe(121);
+  expect(pair.trash('remote')).toEqual([]);
+});

@@ -7,6 +7,7 @@ import { openBase } from '@lazysync/base';
 import { anchorOf, type ChangeKind, type RelPath, relPath, type Side, type SyncEvent } from '@lazysync/event-model';
 import { systemClock } from '@lazysync/ops';
 import { createDiskFs, createReplica, type Replica } from '@lazysync/replica';
+import { createHolds } from '../../src/holds.ts';
 import type { PairPorts } from '../../src/ports.ts';
 import { createRescan } from '../../src/rescan.ts';
 import { createSettler } from '../../src/settle-path.ts';
@@ -85,9 +86,10 @@ export async function twoFolders(): Promise<TwoFolders> {
   });
   let count = 0;
   const published: SyncEvent[] = [];
+  const base = openBase(':memory:');
   const ports: PairPorts = {
     pair: 'test',
-    base: openBase(':memory:'),
+    base,
     local: here,
     remote: there,
     policy: {
@@ -105,6 +107,7 @@ export async function twoFolders(): Promise<TwoFolders> {
     },
     uuids: { local: 'l', remote: 'r' },
     log: () => undefined,
+    holds: createHolds(base, () => Date.now()),
     downloads: 4,
   };
   const transfers = createTransfers(ports);
