@@ -1,20 +1,17 @@
 /** Watches the pairs of an effective configuration: what happens to them becomes events of their lanes. */
 import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { type EffectiveConfig, readEffective } from '@lazysync/config';
+import { type EffectivePair, readEffective } from '@lazysync/config';
 import { createLogger, createShutdown, exitWithParent, type Logger, type LogLevel, type Shutdown } from '@lazysync/ops';
 import { announce, createPublisher, onLookRequest, openRedis, PublisherClosed, type RedisLink } from '@lazysync/queue';
 import { createIgnore, openEndpoint } from '@lazysync/replica';
 import { anchorsIn, openBaseView } from './base-view.ts';
 import { createOutbox } from './outbox.ts';
-import { watchSettings } from './settings.ts';
 import { watchPair } from './watch-pair.ts';
 
 const ENDPOINT = new URL('../../endpoint/src/main.ts', import.meta.url);
 const RETRY_FIRST_MS = 1_000;
 const RETRY_LONGEST_MS = 30_000;
-
-type Pair = EffectiveConfig['pairs'][number];
 
 interface Surroundings {
   readonly boot: string;
@@ -23,7 +20,7 @@ interface Surroundings {
   readonly log: Logger;
 }
 
-async function startPair(pair: Pair, { boot, redis, shutdown, log }: Surroundings): Promise<void> {
+async function startPair(pair: EffectivePair, { boot, redis, shutdown, log }: Surroundings): Promise<void> {
   const base = await openBaseView({
     state: pair.state,
     signal: shutdown.signal,
@@ -31,7 +28,6 @@ async function startPair(pair: Pair, { boot, redis, shutdown, log }: Surrounding
   });
   if (base === null) return;
   const { local, remote, settings } = pair;
-  const { ignore, watch, remoteScanMs } = watchSettings(settings);
   const publisher = createPublisher({
     pair: pair.id,
     producer: 'watcher',
@@ -56,15 +52,15 @@ async function startPair(pair: Pair, { boot, redis, shutdown, log }: Surrounding
   try {
     const watched = await watchPair({
       local,
-      watch,
-      remoteScanMs,
+      watch: settings.watch.local,
+      remoteScanMs: settings.scan.remote === 'auto' ? null : settings.scan.remote,
+      settleMs: settings.settle,
       boot,
       base,
       endpoint,
       outbox,
-      ignored: createIgnore(ignore),
+      ignored: createIgnore(settings.ignore),
       log,
-      signal: shutdown.signal,
     });
     shutdown.own(`base of ${pair.id}`, () => base.close());
     shutdown.own(`publisher of ${pair.id}`, () => publisher.close());
@@ -81,7 +77,7 @@ async function startPair(pair: Pair, { boot, redis, shutdown, log }: Surrounding
 }
 
 /** One pair that can not be watched does not stop the others. */
-async function keepStarting(pair: Pair, around: Surroundings): Promise<void> {
+async function keepStarting(pair: EffectivePair, around: Surroundings): Promise<void> {
   for (let pause = RETRY_FIRST_MS; !around.shutdown.signal.aborted; pause = Math.min(pause * 2, RETRY_LONGEST_MS)) {
     try {
       return await startPair(pair, around);

@@ -30,6 +30,8 @@ export interface WatchOptions {
   readonly watch: LocalWatch;
   /** ms between scans of the remote, or null: as its file system needs it. */
   readonly remoteScanMs: number | null;
+  /** ms of quiet after which what happened at a path leaves. */
+  readonly settleMs: number;
   /** Names this start of the program. */
   readonly boot: string;
   readonly base: BaseView;
@@ -37,7 +39,6 @@ export interface WatchOptions {
   readonly outbox: Outbox;
   readonly ignored: (path: RelPath, directory: boolean) => boolean;
   readonly log: Logger;
-  readonly signal: AbortSignal;
 }
 
 export interface WatchedPair {
@@ -90,6 +91,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
 
   const settle: Settle = createSettle({
     timers,
+    quietMs: options.settleMs,
     onDue: publishChanges,
     onCollapse: (side) => {
       log.warn({ side }, 'too many changes at once: the folder is looked at as a whole');
