@@ -28,25 +28,28 @@ export async function ask(
   const end = performance.now() + deadlineMs;
   const left = (): number => Math.max(1, Math.ceil(end - performance.now()));
   const client = redis.commands;
+  const send = (): Promise<unknown> =>
+    client
+      .multi()
+      .set(question, JSON.stringify({ id, body }), 'PX', left())
+      .sadd(asks, id)
+      .expire(asks, 86_400)
+      .publish(asks, id)
+      .exec();
   try {
-    await redis.within(left(), () =>
-      client
-        .multi()
-        .set(question, JSON.stringify({ id, body }), 'PX', left())
-        .sadd(asks, id)
-        .expire(asks, 86_400)
-        .publish(asks, id)
-        .exec(),
-    );
-    for (let waitMs = 10; ; waitMs = Math.min(waitMs * 2, 100)) {
-      const text = await redis.within(left(), () => client.get(answer));
-      if (text !== null) return JSON.parse(text) as unknown;
-      if (performance.now() >= end || signal?.aborted === true) return null;
+    for (let waitMs = 10, sent = false; ; waitMs = Math.min(waitMs * 2, 100)) {
+      try {
+        if (!sent) await redis.within(left(), send);
+        sent = true;
+        const text = await redis.within(left(), () => client.get(answer));
+        if (text !== null) return JSON.parse(text) as unknown;
+      } catch (error) {
+        // A connection that broke off comes back: the same question is asked again.
+        if (!(error instanceof RedisUnreachable)) throw error;
+      }
+      if (performance.now() >= end || signal?.aborted === true || redis.closed) return null;
       await systemClock.sleep(Math.min(waitMs, left()), signal);
     }
-  } catch (error) {
-    if (error instanceof RedisUnreachable) return null;
-    throw error;
   } finally {
     // Not waited for: both keys end by themselves.
     if (redis.up)

@@ -118,52 +118,68 @@ export function showAddress(address: RedisAddress): string {
   return `${scheme}://${user}${hosts}${name}${db}`;
 }
 
+/** ms until the next attempt. */
+function backoff(attempt: number): number {
+  return Math.min(100 * attempt, 2000);
+}
+
 /**
  * What every connection of ours has in common. A command outlives an outage: it is sent again after a reconnect, which
  * is why everything that is sent must bear being done twice.
  */
 const COMMON: RedisOptions = {
   maxRetriesPerRequest: null, // BullMQ's workers refuse anything else
-  retryStrategy: (attempt) => Math.min(100 * attempt, 2000),
+  retryStrategy: backoff,
   connectTimeout: 5000,
   keepAlive: 15_000,
   // A server that vanished without a word: nothing that we send may stay unanswered for longer (blocking reads take 1 s).
   socketTimeout: 20_000,
+  disconnectTimeout: 300, // else its timer holds a process for 2 s after the end
   disableClientInfo: true,
 };
 
 export type Client = Redis | Cluster;
 
-/** A client that connects at once and for ever again; `over` wins over what is usual. An unusable address is a bug here. */
-export function createClient(address: RedisAddress, over: RedisOptions = {}): Client {
+export interface ClientOptions {
+  /** As `CLIENT LIST` shows it. */
+  readonly name?: string;
+  /** Only one attempt, of this many ms; commands fail with it. */
+  readonly onceMs?: number;
+  readonly autoResubscribe?: false;
+}
+
+/** A client that connects at once, and for ever again. An unusable address is a bug here. */
+export function createClient(address: RedisAddress, wish: ClientOptions = {}): Client {
   const target = targetOf(address);
   if (typeof target === 'string') throw new Error(`The Redis address is not usable: ${target}.`);
+  const { name, onceMs, autoResubscribe } = wish;
+  const once = onceMs !== undefined;
+  const usual: RedisOptions = {
+    ...COMMON,
+    ...(once ? { retryStrategy: () => null, maxRetriesPerRequest: 0, connectTimeout: onceMs } : {}),
+    ...(name === undefined ? {} : { connectionName: name }),
+    ...(autoResubscribe === undefined ? {} : { autoResubscribe }),
+  };
   switch (target.kind) {
     case 'socket':
-      return new Redis({ ...COMMON, path: target.path, ...over });
+      return new Redis({ ...usual, path: target.path });
     case 'single':
-      return new Redis({ ...COMMON, ...target.options, ...target.hosts[0], ...over });
+      return new Redis({ ...usual, ...target.options, ...target.hosts[0] });
     case 'sentinel': {
-      const { username, password, tls, ...rest } = target.options;
-      const login = {
-        ...(username === undefined ? {} : { username }),
-        ...(password === undefined ? {} : { password }),
-      };
-      const secure = tls === undefined ? {} : { tls, sentinelTLS: tls, enableTLSForSentinelMode: true };
+      const { tls, ...login } = target.options;
       return new Redis({
-        ...COMMON,
-        ...rest,
+        ...usual,
         ...login,
-        ...secure,
+        ...(tls === undefined ? {} : { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
+        ...(once ? { sentinelRetryStrategy: () => null } : {}),
         sentinels: [...target.hosts],
         name: target.name,
-        ...over,
       });
     }
     case 'cluster':
       return new Cluster([...target.hosts], {
-        redisOptions: { ...COMMON, ...target.options, ...over },
-        clusterRetryStrategy: (attempt) => Math.min(100 * attempt, 2000),
+        redisOptions: { ...usual, ...target.options },
+        clusterRetryStrategy: once ? () => null : backoff,
       });
   }
 }

@@ -32,7 +32,7 @@ export class RedisLink {
     this.address = address;
     this.shown = showAddress(address);
     this.#state = options.state ?? (() => undefined);
-    this.#commands = createClient(address, options.name === undefined ? {} : { connectionName: options.name });
+    this.#commands = createClient(address, options.name === undefined ? {} : { name: options.name });
     this.#commands.setMaxListeners(100_000); // one connection serves a thousand pairs
     this.#watch(this.#commands);
     // BullMQ copies the connection for its blocking reads and offers no way to break one off while Redis is away.
@@ -164,6 +164,8 @@ async function endOf(client: Client): Promise<void> {
     client.once('end', () => resolve());
     setTimeout(resolve, 500).unref();
   });
+  // Between two attempts ioredis would stop in silence and leave every command unanswered: an attempt ends them all.
+  if (client.status === 'reconnecting') client.connect().then(undefined, () => undefined);
   client.disconnect();
   await ended;
 }

@@ -24,7 +24,7 @@ export async function ping(address: RedisAddress, deadlineMs: number): Promise<P
   let lastError: Error | null = null;
   let client: ReturnType<typeof createClient>;
   try {
-    client = createClient(address, { retryStrategy: () => null, maxRetriesPerRequest: 0, connectTimeout: deadlineMs });
+    client = createClient(address, { onceMs: deadlineMs });
   } catch {
     return down('the address is not usable');
   }
