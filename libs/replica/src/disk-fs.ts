@@ -8,7 +8,7 @@ import { errnoOf, failed, O_PATH, RENAME_EXCHANGE, RENAME_NOREPLACE, type Result
 import { AT_ONCE, type Calls, LATER } from './disk-calls.ts';
 import { openFile } from './disk-file.ts';
 import { createDiskRoot, type Opened } from './disk-root.ts';
-import { scanDirectory } from './disk-scan.ts';
+import { scanAtOnce, scanLater } from './disk-scan.ts';
 import { FsError, type FsPort, type OpenFile, type RawName, type RawStat } from './fs-port.ts';
 import { createLinkTexts, type LinkTexts } from './link-texts.ts';
 import { escapeBytes, REPLACED, rawStat, textOf } from './raw-stat.ts';
@@ -222,7 +222,10 @@ export function createDiskFs(options: DiskOptions): DiskFs {
     readdir: (path) => guarded('readdir', path, (rootFd) => inFolder(rootFd, 'readdir', path, names)),
     scan: (path) =>
       guarded('readdir', path, (rootFd) =>
-        inFolder(rootFd, 'readdir', path, async (fd) => await scanDirectory(fd, await names(fd), local)),
+        inFolder(rootFd, 'readdir', path, async (fd) => {
+          const found = await names(fd);
+          return local ? scanAtOnce(fd, path, found) : await scanLater(fd, found);
+        }),
       ),
     mkdir: (path, mode) => at('mkdir', path, async (place) => void (await calls.mkdir(place.at, mode))),
     rmdir: (path) => at('rmdir', path, (place) => calls.rmdir(place.at)),

@@ -42,6 +42,15 @@ export interface ScannedName extends RawName {
   readonly seen: RawStat | string;
 }
 
+export interface ScannedDirectory {
+  /**
+   * Changes when a name or what it shows does (atimes, and ctimes of links, left out); our own names are not in it.
+   * null: to be made from `names`.
+   */
+  readonly print: string | null;
+  names(): readonly ScannedName[];
+}
+
 export interface OpenFile {
   /** What the descriptor shows, fetched anew from a mount's server (statx FORCE_SYNC on the descriptor). */
   stat(): Promise<RawStat>;
@@ -83,7 +92,7 @@ export interface FsPort {
   /** Makes renames in a directory durable; does nothing where that proves nothing. */
   syncDirectory(path: string): Promise<void>;
   /** `readdir` and `lstat` of each name in one go, where that is cheaper. */
-  scan?(path: string): Promise<readonly ScannedName[]>;
+  scan?(path: string): Promise<ScannedDirectory>;
   /**
    * Only where the root can be replaced under us (unmounted, mounted over, renamed): every call fails with ESTALE from
    * then on, until `renew` accepts what lies at the root's path now, or again after `distrust`.

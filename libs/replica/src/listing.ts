@@ -1,8 +1,16 @@
 /** What lies in directories, with a digest by which an unchanged one is known again. */
 import { hash } from 'node:crypto';
-import { type Anchors, type Entry, OWN_FOLDER, type RelPath } from '@lazysync/event-model';
+import type { Anchors, Entry, RelPath } from '@lazysync/event-model';
 import { type EntryContext, entryContext, entryFrom, entryFromStat, MOUNTED_INSIDE, mapParallel } from './entry-of.ts';
-import { FsError, type FsPort, type RawStat, type ScannedName } from './fs-port.ts';
+import {
+  FsError,
+  type FsPort,
+  type RawName,
+  type RawStat,
+  type ScannedDirectory,
+  type ScannedName,
+} from './fs-port.ts';
+import { isOwnFolder, isStageName } from './own-names.ts';
 import type { DirectoryQuery, ListedName, Listing } from './replica.ts';
 
 export interface ListOptions {
@@ -16,11 +24,6 @@ export interface ListOptions {
   readonly exact: boolean;
 }
 
-/** Content on its way into place, ours or another client's: nothing to anybody else. */
-export function isStageName(name: string): boolean {
-  return name.startsWith('.lazysync-') && name.endsWith('.part');
-}
-
 export async function list(
   fs: FsPort,
   queries: readonly DirectoryQuery[],
@@ -30,10 +33,10 @@ export async function list(
   return await mapParallel(queries, options.parallel, (query) => listOne(fs, query, context, options));
 }
 
-async function scan(fs: FsPort, path: RelPath): Promise<readonly ScannedName[]> {
+async function scan(fs: FsPort, path: RelPath): Promise<ScannedDirectory> {
   if (fs.scan !== undefined) return await fs.scan(path);
   const names = await fs.readdir(path);
-  return await mapParallel(names, 16, async (one) => {
+  const all = await mapParallel<RawName, ScannedName>(names, 16, async (one) => {
     if (!one.utf8) return { ...one, seen: 'EILSEQ' };
     try {
       return { ...one, seen: await fs.lstat(below(path, one.name)) };
@@ -42,6 +45,7 @@ async function scan(fs: FsPort, path: RelPath): Promise<readonly ScannedName[]> 
       throw error;
     }
   });
+  return { print: null, names: () => all };
 }
 
 function below(path: string, name: string): string {
@@ -82,11 +86,14 @@ interface Seen {
 
 async function read(fs: FsPort, query: DirectoryQuery, context: EntryContext, options: ListOptions): Promise<Listing> {
   const { path, known } = query;
+  const scanned = await scan(fs, path);
+  const print = options.exact ? scanned.print : null;
+  if (print !== null && print === known) return { kind: 'same', path };
   const unsyncable: string[] = [];
   const seen: Seen[] = [];
   let partial = false;
-  for (const { name, utf8, seen: what } of await scan(fs, path)) {
-    if (path === '' && name === OWN_FOLDER) continue;
+  for (const { name, utf8, seen: what } of scanned.names()) {
+    if (isOwnFolder(path, name)) continue;
     if (!utf8) {
       unsyncable.push(name);
     } else if (typeof what !== 'string') {
@@ -108,7 +115,7 @@ async function read(fs: FsPort, query: DirectoryQuery, context: EntryContext, op
   // ORDER: on a local disk the digest is made first: an unchanged directory's links are not read, which would move
   // their atimes.
   let names = options.exact ? null : await withLinks();
-  const digest = digestOf(seen, names, unsyncable, options.exact);
+  const digest = print ?? digestOf(seen, names, unsyncable, options.exact);
   if (known !== undefined && known === digest) return { kind: 'same', path };
   names ??= await withLinks();
   const present = names.filter((one) => one.entry.kind !== 'absent');
