@@ -7,6 +7,7 @@ import {
   type PathView,
   type RemotePrint,
   remotePrint,
+  sameIdentity,
   samePrint,
 } from '@lazysync/event-model';
 
@@ -69,7 +70,10 @@ export function localChange(view: PathView, base: BaseRecord | null, local: Entr
       // An own stub equals the remote file whatever its version; so does one that only waits to be repointed.
       if (local.kind === 'stub') {
         if (local.points === view.path) return base.form === 'stub' ? UNCHANGED : TOUCHED;
-        return local.points !== null && local.points === view.movedFrom ? TOUCHED : MODIFIED;
+        if (local.points === null) return MODIFIED;
+        // The text of a link never changes: this very link was written down here after it was moved or copied here.
+        if (base.form === 'stub' && sameIdentity(base.link, local.identity)) return TOUCHED;
+        return local.points === view.movedFrom ? TOUCHED : MODIFIED;
       }
       if (local.kind !== 'file' || base.form === 'stub') return MODIFIED;
       return copyChange(base, local.stat, view.localHash);
