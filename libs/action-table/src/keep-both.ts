@@ -1,6 +1,6 @@
 /** Both sides changed: the same change is adopted, else the local version takes a conflict name and both stay. */
 import { type Decision, remotePrint } from '@lazysync/event-model';
-import { type Case, need, nothing, put } from './decide.ts';
+import { type Case, need, nothing, put, removal } from './decide.ts';
 import { carriedTarget } from './user-link.ts';
 
 /** The same thing on both sides: only written down. Null: they differ. */
@@ -56,6 +56,10 @@ export function keepBoth(it: Case): Decision {
   const adopted = adopt(it);
   if (adopted !== null) return adopted;
   const { view, local, policy } = it;
+  if (local.kind === 'stub' && local.points === view.path) {
+    // Under another name it would lead to nothing, and there is nothing in it to be kept.
+    return removal(it, 'local', 'the file that this stub stood for is not in the remote', true);
+  }
   const path = policy.conflictPath(view.path);
   return {
     kind: 'step',
