@@ -50,6 +50,8 @@ function act(it: Case, local: Seen, remote: Seen): Decision {
 /** Nothing can be seen of the other side here, or nothing needs to be. */
 function localAlone(view: PathView, local: Seen, cause: Cause): Decision | null {
   if (local !== 'unchanged' || cause.side !== 'local' || view.remote !== undefined) return null;
+  // What had stayed on one side may be gone now: only both sides together tell that its row is no longer true.
+  if (view.base?.kind === 'residual') return null;
   if (view.local?.kind === 'stub' && view.base?.kind === 'file' && cause.hydrate) {
     return { kind: 'download', remote: view.base.remote, why: 'opened' };
   }
