@@ -13,7 +13,8 @@ export type StagedDecision =
  */
 export function planStaged(view: PathView, staged: StagedContent, wanted: RemotePrint): StagedDecision {
   const { local, base } = view;
-  if (local?.kind !== 'stub' || local.points !== view.path || base?.kind !== 'file' || base.form !== 'stub') {
+  // A stub may lie where the row still says copy: opened in the same moment in which it took the copy's place.
+  if (local?.kind !== 'stub' || local.points !== view.path || base?.kind !== 'file') {
     return nothing('no stub waits for it any more');
   }
   if (!samePrint(base.remote, staged.remote) && !samePrint(wanted, staged.remote)) {
