@@ -53,8 +53,24 @@ function settleStub(it: Case): Decision {
   );
 }
 
-function metadataDiffers(a: FileStat, b: { readonly mode: number; readonly mtimeNs: bigint }): boolean {
+interface Metadata {
+  readonly mode: number;
+  readonly mtimeNs: bigint;
+}
+
+function metadataDiffers(a: Metadata, b: Metadata): boolean {
   return a.mode !== b.mode || a.mtimeNs !== b.mtimeNs;
+}
+
+/**
+ * What `other` reads after the change from `before` to `now` is carried over to it. Only what changed is: a mount that
+ * shows other modes than it was given, or coarser times, must not put them on the other side.
+ */
+function carried(before: Metadata, now: Metadata, other: FileStat): Metadata {
+  return {
+    mode: now.mode === before.mode ? other.mode : now.mode,
+    mtimeNs: now.mtimeNs === before.mtimeNs ? other.mtimeNs : now.mtimeNs,
+  };
 }
 
 function settleCopy(it: Case): Decision {
@@ -64,15 +80,15 @@ function settleCopy(it: Case): Decision {
   if (remote.kind !== 'file') return need('remote');
   const record = put({ ...base, local: local.stat, remote: remotePrint(remote.stat), racy: false });
   if (it.remoteIs.kind === 'touched') {
-    if (!metadataDiffers(local.stat, remote.stat)) return nothing('written down', record);
-    const { mode, mtimeNs } = remote.stat;
+    const { mode, mtimeNs } = carried(base.remote, remote.stat, local.stat);
+    if (!metadataDiffers(local.stat, { mode, mtimeNs })) return nothing('written down', record);
     return finalStep(
       { kind: 'set-metadata', side: 'local', path: view.path, mode, mtimeNs, expected: local },
       'touched in remote, same content',
     );
   }
   if (!metadataDiffers(local.stat, base.local)) return nothing('same content', record);
-  const { mode, mtimeNs } = local.stat;
+  const { mode, mtimeNs } = carried(base.local, local.stat, remote.stat);
   return finalStep(
     { kind: 'set-metadata', side: 'remote', path: view.path, mode, mtimeNs, expected: remote },
     'touched in local, same content',
