@@ -167,21 +167,30 @@ class Supply implements EmbeddedRedis {
   }
 
   async #keep(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const since = performance.now();
       await this.#whileConnected();
-      if (this.#stopping.signal.aborted) return;
+      if (signal.aborted) return;
       const probe = await probeSocket(this.#socket, 500);
       if (probe.kind === 'silent' || (probe.kind === 'server' && probe.pid === this.#pid)) {
-        await systemClock.sleep(100, this.#stopping.signal); // only the connection broke off
+        await systemClock.sleep(100, signal); // only the connection broke off
         continue;
       }
       this.#log('Redis ended; it is started again.');
+      if (performance.now() - since < 1000) await systemClock.sleep(1000, signal); // it dies as soon as it lives
+      await this.#restart();
+    }
+  }
+
+  async #restart(): Promise<void> {
+    const { signal } = this.#stopping;
+    for (let said = ''; !signal.aborted; ) {
       const problem = await this.ensure();
-      if (problem === null) this.#log('Redis runs again.');
-      else if (!this.#stopping.signal.aborted) {
-        this.#log(problem.message);
-        await systemClock.sleep(2000, this.#stopping.signal);
-      }
+      if (problem === null) return this.#log('Redis runs again.');
+      if (problem.message !== said && !signal.aborted) this.#log(problem.message);
+      said = problem.message;
+      await systemClock.sleep(2000, signal);
     }
   }
 

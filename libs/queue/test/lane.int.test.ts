@@ -1,14 +1,18 @@
+import type { Changeset } from '@lazysync/event-model';
 import {
   createPublisher,
+  LANE,
   laneCounts,
   laneKey,
   laneQueues,
+  pairPrefix,
   pauseLane,
   type RedisLink,
   resumeLane,
 } from '@lazysync/queue';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { MAX_STORED_BYTES } from '../src/strict-worker.ts';
+import { connectionOf, createQueue } from '../src/lane-queue.ts';
+import { MAX_STORED_BYTES, StrictWorker } from '../src/strict-worker.ts';
 import {
   change,
   link,
@@ -294,8 +298,37 @@ test('a full Redis holds the lane up, and nothing is lost, failed or overtaken',
   const late = Promise.all(numbers(2, 20).map((path) => at.publish([change(path)])));
   await until('an add was refused', () => refused.some(({ message }) => message.includes('OOM')));
   expect(seen).toEqual(['f0', 'f1']);
+  // A refusal is waited out, not asked for again and again.
+  expect(errors.length).toBeLessThan(20);
   await server.raw.config('SET', 'maxmemory', '0');
   await late;
   await until('all came out', () => seen.length === 20);
   expect(seen).toEqual(numbers(0, 20));
+});
+
+test('even an error that escapes the processor sends the job back to the head, never to failed', async () => {
+  const queue = createQueue(redis, pair);
+  for (const path of numbers(0, 3)) await publisher().publish([change(path)]);
+  let tries = 0;
+  const seen: string[] = [];
+  const strict = new StrictWorker(
+    LANE,
+    async (job) => {
+      const { path = '' } = (job.data as Changeset).events[0] ?? {};
+      if (path === 'f0' && ++tries < 3) throw new Error('escaped');
+      seen.push(path);
+      return await Promise.resolve(null);
+    },
+    async () => await Promise.resolve(0),
+    { prefix: pairPrefix(pair), connection: connectionOf(redis), skipVersionCheck: true },
+  );
+  const errors: string[] = [];
+  strict.on('error', ({ message }) => errors.push(message));
+  const ran = strict.run();
+  await until('all came out', () => seen.length === 3);
+  await strict.close();
+  await ran;
+  await queue.close();
+  expect(seen).toEqual(['f0', 'f1', 'f2']);
+  expect(errors).toEqual(['escaped', 'escaped']);
 });
