@@ -1,0 +1,218 @@
+/** What goes into the base after a step: what is really there. */
+import type { BaseChange, PathView, Step, SymlinkEntry } from '@lazysync/event-model';
+import { describe, expect, test } from 'vitest';
+import { changesAfter, type DoneStep } from '../src/index.ts';
+import {
+  absent,
+  at,
+  copyRow,
+  directory,
+  directoryRow,
+  file,
+  stat,
+  stub,
+  stubRow,
+  symlink,
+  symlinkRow,
+  view,
+} from './build.ts';
+
+const NOW = 2_000_000_000_000n;
+const here = stat(2, 1000, 11);
+const there = stat(2, 1001, 21);
+const print = { size: 2, mtimeNs: there.mtimeNs, mode: 0o644 };
+const path = at('d/f');
+const link = stub('d/f', 15);
+
+const after = (
+  step: Step,
+  done: Omit<DoneStep, 'step'>,
+  of: Omit<PathView, 'path'>,
+  nowNs = NOW,
+): readonly BaseChange[] => changesAfter({ step, ...done }, view('d/f', of), null, nowNs);
+
+const put = (...records: object[]): object[] => records.map((record) => ({ kind: 'put', record }));
+const aStub = { kind: 'file', form: 'stub', path, remote: print, link: link.identity };
+
+describe('a stub', () => {
+  const make: Step = { kind: 'make-stub', side: 'local', path };
+  test('is written down with the link that was made and the version it stands for', () => {
+    expect(after(make, { after: link }, { base: null, remote: file(there) })).toEqual(put(aStub));
+  });
+
+  test('of a file that was not seen, or that is not there, is not written down', () => {
+    expect(after(make, { after: link }, { base: null })).toEqual([]);
+    expect(after(make, { after: absent }, { base: null, remote: file(there) })).toEqual([]);
+    expect(after(make, { after: link }, { base: null, remote: absent })).toEqual([]);
+  });
+
+  test('takes the row of the copy whose place it took', () => {
+    const step: Step = { kind: 'dehydrate', side: 'local', path, expected: file(here), keep: true };
+    expect(after(step, { after: link }, { base: copyRow('d/f', here, here), remote: file(there) })).toEqual(put(aStub));
+  });
+
+  test('that was repointed is another link, of the same version', () => {
+    const step: Step = { kind: 'repoint', side: 'local', path, expected: stub('o', 3) };
+    const base = stubRow('d/f', there, 3);
+    expect(after(step, { after: link }, { base })).toEqual([...put(aStub), { kind: 'repointed', path }]);
+    expect(after(step, { after: link }, { base: null })).toEqual([]);
+    expect(after(step, { after: link }, { base: copyRow('d/f', here, there) })).toEqual([]);
+    expect(after(step, { after: absent }, { base })).toEqual([]);
+  });
+
+  test('that was copied here is known with the file that was made for it, and with where it still leads', () => {
+    const step: Step = { kind: 'copy', side: 'remote', from: at('o'), path, expected: file(there) };
+    const copied = stub('o', 15);
+    expect(after(step, { after: file(there) }, { base: null, local: copied })).toEqual([
+      ...put(aStub),
+      { kind: 'leads', path, to: 'o' },
+    ]);
+    expect(after(step, { after: absent }, { base: null, local: copied })).toEqual([]);
+    expect(after(step, { after: file(there) }, { base: null })).toEqual([]);
+    expect(after(step, { after: file(there) }, { base: null, local: absent })).toEqual([]);
+  });
+});
+
+describe('content', () => {
+  const upload: Step = { kind: 'upload', side: 'remote', path, source: here, expected: absent };
+  test('that went up: the source as it was while its bytes were read, the remote as it is now', () => {
+    const done = { after: file(there), hash: 'v1', source: here };
+    const of = { base: null, local: file(stat(9, 9, 9)) };
+    const record = { kind: 'file', form: 'copy', path, remote: print, local: here, hash: 'v1', origin: 'local' };
+    expect(after(upload, done, of)).toEqual(put({ ...record, racy: false }));
+    expect(after(upload, done, of, here.mtimeNs + 5n)).toEqual(put({ ...record, racy: true }));
+  });
+
+  test('of which something is not known is not written down', () => {
+    expect(after(upload, { after: file(there), source: here }, { base: null })).toEqual([]);
+    expect(after(upload, { after: file(there), hash: 'v1' }, { base: null })).toEqual([]);
+    expect(after(upload, { after: absent, hash: 'v1', source: here }, { base: null })).toEqual([]);
+  });
+
+  test('that came down: the file as it lies there, the version that was fetched', () => {
+    const step: Step = { kind: 'hydrate', side: 'local', path, transfer: 't', staged: here, expected: link };
+    const content = { transfer: 't', path, remote: print, staged: here, hash: 'v1' };
+    const landed = { ...here, ctimeNs: 77n };
+    const of = view('d/f', { base: stubRow('d/f', there, 15), local: link });
+    const record = { kind: 'file', form: 'copy', path, remote: print, local: landed, hash: 'v1', origin: 'remote' };
+    expect(changesAfter({ step, after: file(landed) }, of, content, NOW)).toEqual(put({ ...record, racy: false }));
+    expect(changesAfter({ step, after: file(landed) }, of, content, landed.mtimeNs)).toEqual(
+      put({ ...record, racy: true }),
+    );
+    expect(changesAfter({ step, after: absent }, of, content, NOW)).toEqual([]);
+    expect(changesAfter({ step, after: file(landed) }, of, null, NOW)).toEqual([]);
+  });
+});
+
+describe('a directory', () => {
+  const row = directoryRow('d/f', 14, { localMode: 0o755, remoteMode: 0o700 });
+  test('made in local, like the remote’s', () => {
+    const step: Step = { kind: 'make-directory', side: 'local', path, mode: 0o700 };
+    const changes = after(step, { after: directory(14) }, { base: null, remote: directory(9, 0o700) });
+    expect(changes).toEqual(put(row));
+  });
+
+  test('made in remote, like the local one', () => {
+    const step: Step = { kind: 'make-directory', side: 'remote', path, mode: 0o755 };
+    const changes = after(step, { after: directory(9, 0o700) }, { base: null, local: directory(14) });
+    expect(changes).toEqual(put(row));
+  });
+
+  test('whose other side was not seen is not written down', () => {
+    const step: Step = { kind: 'make-directory', side: 'local', path, mode: 0o700 };
+    expect(after(step, { after: directory(14) }, { base: null })).toEqual([]);
+    expect(after(step, { after: absent }, { base: null, remote: directory(9) })).toEqual([]);
+  });
+
+  test.each([
+    ['remote', directory(9, 0o711), { localMode: 0o755, remoteMode: 0o711 }],
+    ['local', directory(14, 0o711), { localMode: 0o711, remoteMode: 0o700 }],
+  ] as const)('with another mode in %s', (side, now, modes) => {
+    const step: Step = { kind: 'set-metadata', side, path, mode: 0o711, mtimeNs: null, expected: now };
+    const of = { base: row, local: directory(14), remote: directory(9, 0o700) };
+    expect(after(step, { after: now }, of)).toEqual(put({ ...row, ...modes }));
+    expect(after(step, { after: now }, { base: row })).toEqual([]);
+    expect(after(step, { after: absent }, of)).toEqual([]);
+  });
+});
+
+describe('a link', () => {
+  const row = symlinkRow('d/f', '/home/u/local/x', '../x');
+  const toLocal: Step = { kind: 'make-symlink', side: 'local', path, target: '/home/u/local/x' };
+  const toRemote: Step = { kind: 'make-symlink', side: 'remote', path, target: '../x' };
+  test('is written down with both texts', () => {
+    const here = symlink('/home/u/local/x');
+    const there: SymlinkEntry = symlink('../x');
+    expect(after(toLocal, { after: here }, { base: null, remote: there })).toEqual(put(row));
+    expect(after(toRemote, { after: there }, { base: null, local: here })).toEqual(put(row));
+  });
+
+  test('that a mount can not read back is known by the text it was given', () => {
+    const unreadable = { kind: 'unknown', reason: 'EPERM' } as const;
+    expect(after(toRemote, { after: unreadable }, { base: null, local: symlink('/home/u/local/x') })).toEqual(put(row));
+    expect(after(toRemote, { after: unreadable }, { base: null })).toEqual([]);
+  });
+});
+
+describe('what is taken away or gets another name', () => {
+  const remove = (side: 'local' | 'remote'): Step => ({ kind: 'remove', side, path, expected: file(here) });
+  const trashed = at('.lazysync/trash/1/d/f');
+  test('in the remote’s trash: a tombstone', () => {
+    expect(after(remove('remote'), { after: absent, trashed }, { base: null })).toEqual([
+      { kind: 'bury', path, trashed },
+    ]);
+  });
+
+  test('in no trash, or in local’s: forgotten', () => {
+    expect(after(remove('remote'), { after: absent }, { base: null })).toEqual([{ kind: 'forget', path }]);
+    expect(after(remove('local'), { after: absent, trashed }, { base: null })).toEqual([{ kind: 'forget', path }]);
+  });
+
+  test('moved in remote: its rows move', () => {
+    const step: Step = { kind: 'move', side: 'remote', from: at('o'), path, expected: file(there) };
+    expect(after(step, { after: file(there) }, { base: null })).toEqual([{ kind: 'move', from: 'o', to: path }]);
+  });
+
+  test('made room in local: a conflict', () => {
+    const step: Step = { kind: 'move', side: 'local', from: at('o'), path, expected: file(here) };
+    expect(after(step, { after: file(here) }, { base: null })).toEqual([
+      { kind: 'conflict', path: 'o', conflict: path },
+    ]);
+  });
+});
+
+describe('metadata of a copy', () => {
+  const base = copyRow('d/f', here, there);
+  const step = (side: 'local' | 'remote'): Step => ({
+    kind: 'set-metadata',
+    side,
+    path,
+    mode: 0o600,
+    mtimeNs: 5n,
+    expected: file(here),
+  });
+
+  test('the remote’s, as it gave it back', () => {
+    const got = file({ ...there, mode: 0o640, mtimeNs: 4n });
+    const changes = after(step('remote'), { after: got }, { base, local: file(here), remote: file(there) });
+    expect(changes).toEqual(put({ ...base, local: here, remote: { size: 2, mtimeNs: 4n, mode: 0o640 } }));
+  });
+
+  test('local’s', () => {
+    const got = { ...here, mode: 0o600, mtimeNs: 5n, ctimeNs: NOW };
+    const of = { base, local: file(here), remote: file(there) };
+    expect(after(step('local'), { after: file(got) }, of)).toEqual(put({ ...base, local: got }));
+    expect(after(step('local'), { after: file({ ...got, mtimeNs: NOW }) }, of)).toMatchObject([
+      { record: { racy: true } },
+    ]);
+  });
+
+  test('with a side that was not seen: not written down', () => {
+    expect(after(step('local'), { after: file(here) }, { base })).toEqual([]);
+    expect(after(step('remote'), { after: file(there) }, { base })).toEqual([]);
+    expect(after(step('local'), { after: absent }, { base, remote: file(there) })).toEqual([]);
+    expect(after(step('local'), { after: file(here) }, { base: null, remote: file(there) })).toEqual([]);
+    const asStub = stubRow('d/f', there, 15);
+    expect(after(step('local'), { after: file(here) }, { base: asStub, remote: file(there) })).toEqual([]);
+  });
+});
