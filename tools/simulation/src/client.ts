@@ -1,0 +1,489 @@
+/**
+ * One client: the real worker of a pair on simulated trees, its lane, its watcher, and what may befall its processes.
+ * What a kill takes with it is all that is only in memory; base, lane and trees stay.
+ */
+import { conflictPath, diffListing } from '@lazysync/action-table';
+import { type Base, openBase } from '@lazysync/base';
+import {
+  anchorOf,
+  type ChangeEvent,
+  type ChangeKind,
+  type Changeset,
+  decodeChangeset,
+  joinPath,
+  type RelPath,
+  ROOT,
+  type Side,
+  type Step,
+  type SyncEvent,
+} from '@lazysync/event-model';
+import { createReplica, list, type Order, RemoteOffline, type Replica, type RootState } from '@lazysync/replica';
+import { createHolds, type PairPorts, type WorkingPair, workPair } from '@lazysync/sync-worker/pair';
+import { isOwnPath } from './census.ts';
+import { Mount, type MountOptions } from './mount.ts';
+import type { Random } from './random.ts';
+import type { Owner, Scheduler } from './scheduler.ts';
+import { Tree } from './tree.ts';
+
+/** How the watcher's events go astray, as chances. */
+export interface Hints {
+  readonly lose: number;
+  readonly double: number;
+  readonly late: number;
+  readonly shuffle: boolean;
+  readonly wrongKind: number;
+}
+
+export interface ClientOptions {
+  readonly name: string;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly remoteTree: Tree;
+  readonly mount: MountOptions;
+  readonly hints: Hints;
+  readonly trace: (line: string) => void;
+  readonly bug: (error: unknown) => void;
+  /** For planted bugs: the ports as the worker gets them. */
+  readonly wrap?: (ports: PairPorts) => PairPorts;
+}
+
+const LOCAL: MountOptions = {
+  dev: 1n,
+  stepNs: 1n,
+  identity: true,
+  renameFlags: true,
+  hardLinks: true,
+  cacheMs: 0,
+  cost: 0.05,
+};
+export const UUID = { local: 'uuid-local', remote: 'uuid-remote' };
+const SETTLE_MS = 200;
+
+export function isIgnored(path: RelPath): boolean {
+  return isOwnPath(path) || path.endsWith('.ign');
+}
+
+/** Gives a tree its own folder, as `prepare` does. */
+export function prepareRoot(tree: Tree, uuid: string): void {
+  tree.make('.lazysync', 'directory', '', 0o700, 'setup');
+  tree.make('.lazysync/stage', 'directory', '', 0o700, 'setup');
+  tree.make('.lazysync/trash', 'directory', '', 0o700, 'setup');
+  tree.make('.lazysync/root.json', 'file', uuid, 0o600, 'setup');
+}
+
+export class Client {
+  readonly name: string;
+  readonly local: Tree;
+  readonly localRoot: string;
+  readonly anchor: string;
+  readonly localMount: Mount;
+  readonly remoteMount: Mount;
+  readonly base: Base;
+  /** All steps that came to something. */
+  steps = 0;
+  readonly counts = new Map<string, number>();
+  /** Paths that a step is at work on right now. */
+  readonly busy = new Set<string>();
+  /** Calls of the program when the current step began. */
+  busySince = 0;
+  offline = false;
+  anchorUp = true;
+  /** Jobs that were carried out, to be run again. */
+  readonly done: Changeset[] = [];
+  jobs: Changeset[] = [];
+
+  private readonly it: ClientOptions;
+  private worker: Owner;
+  private endpoint: Owner;
+  private readonly watcher: Owner;
+  private working: WorkingPair | null = null;
+  private running = false;
+  private pendingRemote = new Set<(error: Error) => void>();
+  private remoteReplica: Replica | null = null;
+  private hints = new Map<string, ChangeEvent>();
+  private late: SyncEvent[] = [];
+  private flushing = false;
+  private slots = 0;
+  private conflicts = 0;
+
+  constructor(options: ClientOptions) {
+    this.it = options;
+    this.name = options.name;
+    const clock = (): bigint => BigInt(Math.round(options.scheduler.now() * 1e6));
+    this.local = new Tree(options.name, clock);
+    this.localRoot = `/home/${options.name}`;
+    this.anchor = anchorOf(this.localRoot);
+    prepareRoot(this.local, UUID.local);
+    this.local.make('.lazysync/remote', 'symlink', '/mnt/remote', 0o777, 'setup');
+    this.localMount = new Mount(this.local, LOCAL, options.scheduler);
+    this.remoteMount = new Mount(options.remoteTree, options.mount, options.scheduler);
+    this.base = openBase(':memory:');
+    this.worker = { name: `${this.name} worker`, dead: true };
+    this.endpoint = { name: `${this.name} endpoint`, dead: false };
+    this.watcher = { name: `${this.name} watcher`, dead: false };
+  }
+
+  private count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+
+  private now(): number {
+    return Math.floor(this.it.scheduler.now());
+  }
+
+  // ---- the worker's processes ----
+
+  /** A kill of the worker, and a start of a new one. */
+  crash(loseLane: boolean): void {
+    this.it.trace(`${this.name} killed${loseLane ? ', the lane is lost' : ''}`);
+    this.die();
+    if (loseLane) {
+      this.jobs = [];
+      this.jobs.push(this.changeset([{ kind: 'rescan', side: 'local', path: ROOT, why: 'start' }]));
+    }
+    this.start();
+  }
+
+  die(): void {
+    this.worker.dead = true;
+    this.endpoint.dead = true;
+    this.pendingRemote.clear();
+    this.running = false;
+    this.working = null;
+    this.busy.clear();
+  }
+
+  start(): void {
+    this.worker = { name: `${this.name} worker`, dead: false };
+    this.endpoint = { name: `${this.name} endpoint`, dead: this.offline };
+    this.remoteReplica = null;
+    const owner = this.worker;
+    const ports = this.ports(owner);
+    const begin = async (): Promise<void> => {
+      try {
+        const working = await workPair(this.it.wrap?.(ports) ?? ports, {
+          boot: 'sim',
+          offline: async () => {
+            this.anchorUp = false;
+          },
+          online: async () => {
+            this.anchorUp = true;
+          },
+        });
+        if (owner.dead) return;
+        this.working = working;
+        this.kick();
+      } catch (error) {
+        if (owner.dead) return;
+        // The worker ends and is started anew, as `up` does.
+        if (error instanceof RemoteOffline) this.it.scheduler.after(owner, 1_000, () => this.restart(owner));
+        else this.it.bug(error);
+      }
+    };
+    begin().catch((error: unknown) => this.it.bug(error));
+  }
+
+  private restart(owner: Owner): void {
+    if (owner.dead) return;
+    this.die();
+    this.start();
+  }
+
+  outage(): void {
+    if (this.offline) return;
+    this.it.trace(`${this.name} remote offline`);
+    this.offline = true;
+    this.endpoint.dead = true;
+    for (const reject of [...this.pendingRemote]) reject(new RemoteOffline('the mount does not answer'));
+    this.pendingRemote.clear();
+  }
+
+  heal(): void {
+    if (!this.offline) return;
+    this.it.trace(`${this.name} remote back`);
+    this.offline = false;
+    this.endpoint = { name: `${this.name} endpoint`, dead: false };
+    this.remoteReplica = null;
+    this.remoteMount.forget();
+  }
+
+  private mortalBase(owner: Owner): Base {
+    const { base } = this;
+    const alive =
+      <A extends unknown[]>(act: (...args: A) => void) =>
+      (...args: A): void => {
+        if (!owner.dead) act(...args);
+      };
+    return {
+      ...base,
+      begin: alive(base.begin),
+      record: alive(base.record),
+      putTransfer: alive(base.putTransfer),
+      dropTransfer: alive(base.dropTransfer),
+      putProblem: alive(base.putProblem),
+      clearProblem: alive(base.clearProblem),
+      clearProblemsBelow: alive(base.clearProblemsBelow),
+      putConflict: alive(base.putConflict),
+      setMeta: alive(base.setMeta),
+      claimCommand: (id) => !owner.dead && base.claimCommand(id),
+    };
+  }
+
+  private makeReplica(side: Side, owner: Owner): Replica {
+    const { scheduler } = this.it;
+    const here = side === 'local' ? this.localMount : this.remoteMount;
+    const there = side === 'local' ? this.remoteMount : this.localMount;
+    const check = (): Promise<RootState> =>
+      scheduler.turn(owner, here.options.cost, () =>
+        here.tree.peek('.lazysync/root.json')?.text === UUID[side]
+          ? { kind: 'ok' }
+          : { kind: 'not-ours', message: `The ${side} folder does not carry its marker.` },
+      );
+    return createReplica({
+      side,
+      fs: here.port(owner, this.name),
+      peer: there.port(owner, this.name),
+      anchors: () => [this.anchor],
+      clock: { now: () => this.now(), sleep: () => Promise.resolve() },
+      parallel: side === 'local' ? 1 : 4,
+      exact: side === 'local',
+      root: {
+        prepare: () => Promise.reject(new Error('the roots are prepared')),
+        check,
+      },
+      close: () => Promise.resolve(),
+    });
+  }
+
+  /** Every call ends with RemoteOffline when the remote stops to answer, whatever became of it over there. */
+  private overMount(owner: Owner): Replica {
+    const call = <T>(act: (replica: Replica) => Promise<T>): Promise<T> =>
+      new Promise<T>((resolve, reject) => {
+        if (owner.dead) return;
+        if (this.offline) {
+          this.it.scheduler.after(owner, 15_000, () => reject(new RemoteOffline('the mount does not answer')));
+          return;
+        }
+        this.remoteReplica ??= this.makeReplica('remote', this.endpoint);
+        this.pendingRemote.add(reject);
+        act(this.remoteReplica).then(
+          (value) => {
+            this.pendingRemote.delete(reject);
+            if (!owner.dead) resolve(value);
+          },
+          (error: unknown) => {
+            this.pendingRemote.delete(reject);
+            if (!owner.dead) reject(error as Error);
+          },
+        );
+      });
+    return {
+      side: 'remote',
+      prepare: (marker) => call((it) => it.prepare(marker)),
+      check: (uuid) => call((it) => it.check(uuid)),
+      look: (paths) => call((it) => it.look(paths)),
+      list: (queries) => call((it) => it.list(queries)),
+      hash: (path, expected) => call((it) => it.hash(path, expected)),
+      stage: (order) => call((it) => it.stage(order)),
+      carryOut: (orders) => call((it) => it.carryOut(orders)),
+      recover: (orders) => call((it) => it.recover(orders)),
+      fetch: (order) => call((it) => it.fetch(order)),
+      discard: (slots) => call((it) => it.discard(slots)),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  /** Notes every step: what is at work, and what came of it. */
+  private watched(replica: Replica): Replica {
+    const note = (step: Step, outcome: string): void => {
+      const from = step.kind === 'move' || step.kind === 'copy' ? ` from ${step.from}` : '';
+      this.it.trace(`${this.name} ${step.kind} ${step.side} ${step.path}${from}: ${outcome}`);
+    };
+    const begin = ({ step }: Order): void => {
+      this.busy.add(step.path);
+      if (step.kind === 'move' || step.kind === 'copy') this.busy.add(step.from);
+      this.busySince = this.it.scheduler.calls;
+      note(step, 'begins');
+    };
+    return {
+      ...replica,
+      stage: async (order) => {
+        begin(order);
+        const outcome = await replica.stage(order);
+        if (outcome.kind !== 'staged') {
+          this.busy.clear();
+          note(order.step, `stage ${outcome.kind}`);
+        }
+        return outcome;
+      },
+      carryOut: async (orders) => {
+        const outcomes = [];
+        for (const order of orders) {
+          begin(order);
+          const [outcome] = await replica.carryOut([order]);
+          this.busy.clear();
+          if (outcome === undefined) throw new Error('no outcome');
+          note(order.step, outcome.kind === 'failed' ? `failed ${outcome.problem.code}` : outcome.kind);
+          if (outcome.kind === 'done') {
+            this.steps++;
+            this.count(`${order.step.kind} ${order.step.side}`);
+          } else this.count(outcome.kind);
+          outcomes.push(outcome);
+        }
+        return outcomes;
+      },
+      recover: async (orders) => {
+        const outcomes = await replica.recover(orders);
+        for (const [i, order] of orders.entries()) {
+          note(order.step, `recovered: ${outcomes[i]?.kind}`);
+          this.count(`recovered ${outcomes[i]?.kind}`);
+        }
+        return outcomes;
+      },
+    };
+  }
+
+  private ports(owner: Owner): PairPorts {
+    const { scheduler } = this.it;
+    const stamp = (): string => new Date(this.now()).toISOString();
+    const base = this.mortalBase(owner);
+    return {
+      pair: 'sim',
+      base,
+      holds: createHolds(base, () => this.now()),
+      local: this.watched(this.makeReplica('local', owner)),
+      remote: this.watched(this.overMount(owner)),
+      policy: {
+        localRoot: this.localRoot,
+        remoteRoot: '/mnt/remote',
+        anchor: this.anchor,
+        compareLimit: 1 << 20,
+        conflictPath: (path) => conflictPath(path, stamp(), this.name, ++this.conflicts),
+      },
+      now: () => this.now(),
+      slot: () => `${stamp().slice(0, 19).replaceAll(/[-:]/g, '').toLowerCase()}-${this.name}-${++this.slots}`,
+      ignored: (path) => isIgnored(path),
+      publish: (events) => scheduler.turn(owner, 0.2, () => this.publish(events)),
+      uuids: UUID,
+      log: (level, message) => {
+        if (level === 'error') this.it.bug(new Error(message));
+      },
+      downloads: 2,
+      timers: { after: (ms, act) => scheduler.after(owner, ms, act) },
+    };
+  }
+
+  // ---- the lane ----
+
+  private changeset(events: readonly SyncEvent[]): Changeset {
+    const sent: unknown = JSON.parse(JSON.stringify({ v: 1, pair: 'sim', at: this.now(), events }));
+    const decoded = decodeChangeset(sent, 'sim');
+    if (decoded.kind === 'refused') throw new Error(decoded.reason);
+    return decoded.changeset;
+  }
+
+  publish(events: readonly SyncEvent[]): void {
+    if (events.length === 0) return;
+    this.jobs.push(this.changeset(events));
+    this.kick();
+  }
+
+  rescan(why: string): void {
+    this.publish([{ kind: 'rescan', side: 'local', path: ROOT, why }]);
+  }
+
+  private kick(): void {
+    const job = this.jobs[0];
+    const { working, worker } = this;
+    if (this.running || job === undefined || working === null || worker.dead) return;
+    this.running = true;
+    const { signal } = new AbortController();
+    working.handlers.handle(job, { id: '', signal }).then(
+      (verdict) => {
+        if (worker.dead) return;
+        this.running = false;
+        if (verdict.kind === 'done') {
+          this.jobs.shift();
+          this.done.push(job);
+          this.kick();
+        } else {
+          this.person(working);
+          this.it.scheduler.after(worker, verdict.ms, () => this.kick());
+        }
+      },
+      (error: unknown) => {
+        if (!worker.dead) this.it.bug(error);
+      },
+    );
+  }
+
+  /** What is held for a person gets an answer: mostly yes. */
+  private person(working: WorkingPair): void {
+    if (this.base.meta('state') !== 'held' || !this.it.random.chance(0.5)) return;
+    const answer = this.it.random.chance(0.75) ? 'approve' : 'reject';
+    const said = working.decide(answer);
+    if (said === 'Nothing is held.') return;
+    this.it.trace(`${this.name} held: ${answer}`);
+    this.count(answer);
+  }
+
+  // ---- the watcher ----
+
+  hint(kind: ChangeKind, side: Side, path: string): void {
+    if (isOwnPath(path) || path === '') return;
+    this.hints.set(`${side} ${path}`, { kind, side, path: path as RelPath, seen: true });
+    this.flushLater();
+  }
+
+  access(path: string): void {
+    if (this.it.random.chance(this.it.hints.lose)) return;
+    this.publish([{ kind: 'access', side: 'local', path: path as RelPath }]);
+  }
+
+  private flushLater(): void {
+    if (this.flushing) return;
+    this.flushing = true;
+    this.it.scheduler.after(this.watcher, SETTLE_MS, () => this.flush());
+  }
+
+  private flush(): void {
+    this.flushing = false;
+    const { random } = this.it;
+    const { lose, double, late, shuffle, wrongKind } = this.it.hints;
+    const events: SyncEvent[] = this.late;
+    this.late = [];
+    for (const hint of this.hints.values()) {
+      const kind = random.chance(wrongKind) ? random.pick(['create', 'modify', 'delete'] as const) : hint.kind;
+      const event = { ...hint, kind };
+      if (random.chance(lose)) continue;
+      if (random.chance(late)) this.late.push(event);
+      else events.push(event);
+      if (random.chance(double)) this.late.push(event);
+    }
+    this.hints.clear();
+    if (shuffle) events.sort(() => (random.chance(0.5) ? 1 : -1));
+    const cut = random.chance(0.2) ? random.below(events.length + 1) : events.length;
+    this.publish(events.slice(0, cut));
+    this.publish(events.slice(cut));
+    if (this.late.length > 0) this.flushLater();
+  }
+
+  /** Looks at all folders of a side, as the scans of the watcher do. */
+  async scan(side: Side): Promise<void> {
+    if (side === 'remote' && this.offline) return;
+    const mount = side === 'local' ? this.localMount : this.remoteMount;
+    const fs = mount.port(this.watcher, this.name);
+    const folders: RelPath[] = [ROOT];
+    const deletes: ChangeEvent[] = [];
+    for (let path = folders.shift(); path !== undefined; path = folders.shift()) {
+      const [listing] = await list(fs, [{ path }], { anchors: [this.anchor], parallel: 1, exact: side === 'local' });
+      if (listing?.kind !== 'listing') continue;
+      const names = listing.names.filter(({ name }) => !isIgnored(joinPath(listing.path, name)));
+      const events = diffListing({ ...listing, names }, this.base.children(path), side);
+      this.publish(events.filter((event) => event.kind !== 'delete'));
+      deletes.push(...events.filter((event) => event.kind === 'delete'));
+      for (const { name, entry } of names) if (entry.kind === 'directory') folders.push(joinPath(path, name));
+    }
+    if (mount.tree.peek('.lazysync/root.json')?.text === UUID[side]) this.publish(deletes);
+  }
+}

@@ -1,0 +1,175 @@
+/** A history: what happens, as data that can be made by chance, shrunk, written down and run again. */
+import fc from 'fast-check';
+
+/** A few paths, so that things meet. Any of them may be a file, a folder or a link at any time. */
+export const PATHS = ['a', 'b', 'd', 'e', 'd/a', 'd/b', 'd/e', 'd/e/a', 'e/a', 'c.ign', 'd/c.ign'] as const;
+
+/** On which tree, and through what. `host`: another host, straight on the remote's disk. `mount`: this host, at the mount. */
+export type Where = 'local' | 'mount' | 'host';
+
+export const DEEDS = [
+  'overwrite',
+  'same-size',
+  'append',
+  'save',
+  'backup-save',
+  'remove',
+  'mkdir',
+  'move',
+  'copy',
+  'swap',
+  'chmod',
+  'touch',
+  'symlink',
+  'relink',
+  'read',
+  'twin',
+] as const;
+export type Deed = (typeof DEEDS)[number];
+
+/** Waits until everything is at rest before it happens. */
+export const REST = -1;
+
+export interface UserAction {
+  readonly kind: 'user';
+  readonly deed: Deed;
+  readonly where: Where;
+  /** Which client's LOCAL or mount. */
+  readonly client: number;
+  readonly path: number;
+  readonly to: number;
+  /** Calls of the program since the action before, or REST. */
+  readonly gap: number;
+}
+
+export type FateKind =
+  | 'crash'
+  | 'crash-lane'
+  | 'outage'
+  | 'remount'
+  | 'scan-local'
+  | 'scan-remote'
+  | 'rescan'
+  | 'fault-local'
+  | 'fault-remote'
+  | 'unmount'
+  | 'replay'
+  | 'wait';
+
+export interface FateAction {
+  readonly kind: 'fate';
+  readonly fate: FateKind;
+  readonly client: number;
+  readonly path: number;
+  readonly n: number;
+  readonly gap: number;
+}
+
+export type Action = UserAction | FateAction;
+
+export interface History {
+  readonly seed: number;
+  readonly clients: 1 | 2;
+  /** ms for which the mount shows old attributes. */
+  readonly cacheMs: number;
+  /** The mount cuts times to whole seconds. */
+  readonly coarse: boolean;
+  /** The mount knows inodes, birth times and rename flags (a disk), or not (sshfs). */
+  readonly exact: boolean;
+  readonly hardLinks: boolean;
+  /** Events go astray. */
+  readonly astray: boolean;
+  /** Before the first start: a merge. */
+  readonly before: readonly UserAction[];
+  readonly actions: readonly Action[];
+}
+
+export interface Limits {
+  readonly clients: 1 | 2;
+  readonly fates: readonly FateKind[];
+  readonly deeds: readonly Deed[];
+  readonly wheres: readonly Where[];
+  readonly paths: number;
+  readonly length: number;
+  readonly cacheMs: readonly number[];
+  readonly coarse: boolean;
+  readonly plain: boolean;
+}
+
+export const EVERYTHING: Limits = {
+  clients: 2,
+  fates: [
+    'crash',
+    'crash-lane',
+    'outage',
+    'remount',
+    'scan-local',
+    'scan-remote',
+    'rescan',
+    'fault-local',
+    'fault-remote',
+    'unmount',
+    'replay',
+    'wait',
+  ],
+  deeds: DEEDS,
+  wheres: ['local', 'mount', 'host'],
+  paths: PATHS.length,
+  length: 14,
+  cacheMs: [0, 0, 1_000, 20_000],
+  coarse: true,
+  plain: false,
+};
+
+const gap = fc.oneof(
+  { withCrossShrink: true },
+  { weight: 4, arbitrary: fc.constant(REST) },
+  { weight: 3, arbitrary: fc.nat(6) },
+  { weight: 4, arbitrary: fc.nat(60) },
+  { weight: 2, arbitrary: fc.nat(300) },
+);
+
+export function histories(limits: Limits): fc.Arbitrary<History> {
+  const path = fc.nat(limits.paths - 1);
+  const client = fc.nat(limits.clients - 1);
+  const user: fc.Arbitrary<UserAction> = fc.record({
+    kind: fc.constant('user' as const),
+    deed: fc.constantFrom(...limits.deeds),
+    where: fc.constantFrom(...limits.wheres),
+    client,
+    path,
+    to: path,
+    gap,
+  });
+  const fate: fc.Arbitrary<FateAction> = fc.record({
+    kind: fc.constant('fate' as const),
+    fate: limits.fates.length === 0 ? fc.constant('wait' as const) : fc.constantFrom(...limits.fates),
+    client,
+    path,
+    n: fc.nat(5),
+    gap,
+  });
+  const action: fc.Arbitrary<Action> =
+    limits.fates.length === 0 ? user : fc.oneof({ weight: 3, arbitrary: user }, { weight: 1, arbitrary: fate });
+  return fc.record({
+    seed: fc.nat(0x7fff_ffff),
+    clients: limits.clients === 1 ? fc.constant(1 as const) : fc.constantFrom(1 as const, 2 as const),
+    cacheMs: fc.constantFrom(...limits.cacheMs),
+    coarse: limits.coarse ? fc.boolean() : fc.constant(false),
+    exact: limits.plain ? fc.constant(true) : fc.boolean(),
+    hardLinks: limits.plain
+      ? fc.constant(true)
+      : fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+    astray: limits.plain ? fc.constant(false) : fc.boolean(),
+    before: fc.array(user, { maxLength: 4 }),
+    actions: fc.array(action, { minLength: 1, maxLength: limits.length }),
+  });
+}
+
+/** One line per action, for people. */
+export function tell(action: Action): string {
+  const when = action.gap === REST ? 'at rest' : `after ${action.gap}`;
+  const path = PATHS[action.path];
+  if (action.kind === 'fate') return `${when}: ${action.fate} ${action.client} ${path} n=${action.n}`;
+  return `${when}: ${action.where}${action.client} ${action.deed} ${path} (${PATHS[action.to]})`;
+}

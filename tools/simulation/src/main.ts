@@ -1,0 +1,89 @@
+/** `npm run sim -- --histories N --seed S [--length L] [--show]` */
+import { createHash } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import fc from 'fast-check';
+import { EVERYTHING, type FateKind, type History, histories, type Limits, tell, type Where } from './history.ts';
+import { runHistory } from './run.ts';
+
+const { values } = parseArgs({
+  options: {
+    histories: { type: 'string', default: '1000' },
+    seed: { type: 'string', default: '1' },
+    length: { type: 'string', default: String(EVERYTHING.length) },
+    clients: { type: 'string', default: '2' },
+    fates: { type: 'string' },
+    deeds: { type: 'string' },
+    wheres: { type: 'string' },
+    paths: { type: 'string' },
+    plain: { type: 'boolean', default: false },
+  },
+});
+
+const list = <T extends string>(text: string | undefined, all: readonly T[]): readonly T[] =>
+  text === undefined ? all : text === '' ? [] : (text.split(',') as T[]);
+
+const limits: Limits = {
+  ...EVERYTHING,
+  length: Number(values.length),
+  clients: values.clients === '1' ? 1 : 2,
+  fates: list<FateKind>(values.fates, EVERYTHING.fates),
+  deeds: list(values.deeds, EVERYTHING.deeds),
+  wheres: list<Where>(values.wheres, EVERYTHING.wheres),
+  paths: Number(values.paths ?? EVERYTHING.paths),
+  ...(values.plain ? { plain: true, coarse: false, cacheMs: [0] } : {}),
+};
+
+const trace = createHash('sha1');
+const counts = new Map<string, number>();
+/** Histories in which it happened at all. */
+const inHistories = new Map<string, number>();
+let calls = 0;
+let runs = 0;
+let failed = false;
+const began = performance.now();
+
+async function property(history: History): Promise<void> {
+  const report = await runHistory(history);
+  if (!failed) {
+    runs++;
+    calls += report.calls;
+    trace.update(report.hash);
+    for (const [what, n] of report.counts) {
+      counts.set(what, (counts.get(what) ?? 0) + n);
+      inHistories.set(what, (inHistories.get(what) ?? 0) + 1);
+    }
+  }
+  const first = report.violations[0];
+  if (first !== undefined) {
+    failed = true;
+    throw new Error(`${first.promise}: ${first.what}`);
+  }
+}
+
+const outcome = await fc.check(fc.asyncProperty(histories(limits), property), {
+  numRuns: Number(values.histories),
+  seed: Number(values.seed),
+  endOnFailure: false,
+});
+const seconds = (performance.now() - began) / 1000;
+for (const [what, n] of [...counts].sort()) {
+  const share = ((100 * (inHistories.get(what) ?? 0)) / runs).toFixed(1);
+  console.log(`${String(n).padStart(9)}  in ${share.padStart(5)} % of histories  ${what}`);
+}
+console.log(
+  `${runs} histories, ${(runs / seconds).toFixed(0)} per second, ${Math.round(calls / runs)} calls each, trace ${trace.digest('hex')}`,
+);
+if (outcome.failed) {
+  const [history] = outcome.counterexample ?? [];
+  if (history !== undefined) {
+    const report = await runHistory(history, { verbose: true });
+    console.log(report.lines.join('\n'));
+    console.log(JSON.stringify(history));
+    for (const action of [...history.before, ...history.actions]) console.log(`  ${tell(action)}`);
+    for (const one of report.violations) console.log(`VIOLATION ${one.promise}: ${one.what}`);
+  }
+  console.log(
+    `failed after ${outcome.numRuns} runs and ${outcome.numShrinks} shrinks: ${String(outcome.errorInstance)}`,
+  );
+  process.exitCode = 1;
+}

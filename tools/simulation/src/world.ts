@@ -1,0 +1,463 @@
+/** Runs one history: trees, clients, users and fate, and looks at every act on a tree as it happens. */
+import { createHash } from 'node:crypto';
+import type { PairPorts } from '@lazysync/sync-worker/pair';
+import { createCensus, isOwnPath, isVisible } from './census.ts';
+import { Client, type Hints, isIgnored, prepareRoot, UUID } from './client.ts';
+import { type Action, type FateAction, type History, PATHS, REST, tell, type UserAction } from './history.ts';
+import type { MountOptions } from './mount.ts';
+import { createRandom } from './random.ts';
+import { createScheduler } from './scheduler.ts';
+import { type Inode, Tree, type TreeAct } from './tree.ts';
+import * as user from './user.ts';
+
+export interface Violation {
+  readonly promise: string;
+  readonly what: string;
+}
+
+export interface World {
+  readonly remote: Tree;
+  readonly clients: readonly Client[];
+  readonly census: ReturnType<typeof createCensus>;
+  readonly violations: Violation[];
+  readonly lines: string[];
+  readonly counts: Map<string, number>;
+  /** Everything at rest, or false. */
+  settle(): Promise<boolean>;
+  hash(): string;
+}
+
+export interface RunOptions {
+  readonly wrap?: (ports: PairPorts) => PairPorts;
+  /** Keeps the trace lines. */
+  readonly verbose?: boolean;
+}
+
+const START = Date.UTC(2024, 0, 1);
+const MOST_CALLS = 60_000;
+const CALM: Hints = { lose: 0, double: 0, late: 0, shuffle: false, wrongKind: 0 };
+const ASTRAY: Hints = { lose: 0.15, double: 0.15, late: 0.2, shuffle: true, wrongKind: 0.2 };
+
+function mountOf(history: History): MountOptions {
+  return {
+    dev: 2n,
+    stepNs: history.coarse ? 1_000_000_000n : 1n,
+    identity: history.exact,
+    renameFlags: history.exact,
+    hardLinks: history.exact || history.hardLinks,
+    cacheMs: history.exact ? 0 : history.cacheMs,
+    cost: 5,
+  };
+}
+
+export function createWorld(history: History, options: RunOptions = {}) {
+  const random = createRandom(history.seed);
+  const scheduler = createScheduler(random, START);
+  const census = createCensus();
+  const violations: Violation[] = [];
+  const lines: string[] = [];
+  const counts = new Map<string, number>();
+  const digest = createHash('sha1');
+  let ended = false;
+  const trace = (line: string): void => {
+    if (ended) return;
+    digest.update(`${scheduler.calls} ${line}\n`);
+    if (options.verbose === true)
+      lines.push(`${scheduler.calls} ${((scheduler.now() - START) / 1000).toFixed(3)}s ${line}`);
+  };
+  const count = (what: string): void => {
+    counts.set(what, (counts.get(what) ?? 0) + 1);
+  };
+  const violate = (promise: string, what: string): void => {
+    trace(`VIOLATION ${promise}: ${what}`);
+    violations.push({ promise, what });
+  };
+
+  const remote = new Tree('remote', () => BigInt(Math.round(scheduler.now() * 1e6)));
+  prepareRoot(remote, UUID.remote);
+  const clients = Array.from(
+    { length: history.clients },
+    (_, i) =>
+      new Client({
+        name: 'AB'[i] as string,
+        scheduler,
+        random,
+        remoteTree: remote,
+        mount: mountOf(history),
+        hints: history.astray ? ASTRAY : CALM,
+        trace,
+        bug: (error) => {
+          if (process.env.SIMBUG) console.log(error);
+          violate('BUG', error instanceof Error ? String(error.stack) : String(error));
+        },
+        ...(options.wrap === undefined ? {} : { wrap: options.wrap }),
+      }),
+  );
+
+  // ---- every act on a tree ----
+
+  /** Which of the remote's files a user placed last, and when. */
+  const placed = new Map<string, number>();
+  const removedByUser = new WeakSet<Inode>();
+
+  function byUser(tree: Tree, act: TreeAct): void {
+    const soft = (path: string): boolean => clients.some((one) => one.busy.has(path));
+    switch (act.kind) {
+      case 'written': {
+        const paths = tree.pathsOf(act.node);
+        if (act.before !== '') census.destroyed(act.before);
+        // Into a file that the users themselves have removed: gone when it is closed, as everywhere.
+        if (act.node.nlink === 0 && removedByUser.has(act.node)) break;
+        census.wrote(act.node.text, `${tree.name}:${paths[0] ?? '?'}`, paths.every(isOwnPath) || paths.some(soft));
+        for (const path of paths) placed.set(`${tree.name}:${path}`, scheduler.calls);
+        break;
+      }
+      case 'vanished':
+        removedByUser.add(act.node);
+        if (act.node.kind === 'file') census.destroyed(act.node.text);
+        if (act.node.kind === 'symlink') dismiss(act.node.text);
+        break;
+      case 'appeared':
+      case 'renamed':
+        placed.set(`${tree.name}:${act.path}`, scheduler.calls);
+        break;
+      case 'touched':
+        break;
+    }
+  }
+
+  /** A stub was removed: what it led to need not stay in its place. */
+  function dismiss(target: string): void {
+    for (const client of clients) {
+      if (!target.startsWith(`${client.anchor}/`)) continue;
+      const node = remote.peek(target.slice(client.anchor.length + 1));
+      if (node?.kind === 'file') census.dismissed(node.text);
+    }
+  }
+
+  function byClient(tree: Tree, act: TreeAct, client: Client): void {
+    switch (act.kind) {
+      case 'written':
+        if (isVisible(tree, act.node)) violate('P4', `${client.name} wrote into a visible file of ${tree.name}`);
+        break;
+      case 'appeared':
+      case 'renamed':
+        if (isOwnPath(act.path)) break;
+        if (act.node.kind === 'file' && !census.knows(act.node.text)) {
+          violate('P4', `${act.path} in ${tree.name} shows what nobody wrote: ${act.node.text}`);
+        }
+        if (act.node.kind === 'symlink' && tree === remote && act.node.text.includes('.lazysync')) {
+          violate('P8', `${act.path} in the remote is a link through an anchor`);
+        }
+        break;
+      case 'vanished': {
+        if (isOwnPath(act.path) || act.left > 0 || act.node.kind !== 'file') break;
+        const at = placed.get(`${tree.name}:${act.path}`) ?? -1;
+        if (at < client.busySince) break;
+        census.raced(act.node.text);
+        count('raced');
+        break;
+      }
+      case 'touched':
+        break;
+    }
+  }
+
+  function hints(tree: Tree, act: TreeAct, actor: string): void {
+    const tell = (kind: 'create' | 'modify' | 'delete', path: string): void => {
+      if (isOwnPath(path)) return;
+      for (const client of clients) {
+        if (client.local === tree) client.hint(kind, 'local', path);
+        else if (tree === remote && actor === client.name) client.hint(kind, 'remote', path);
+      }
+    };
+    const below = (kind: 'create' | 'delete', base: string, node: TreeAct['node']): void => {
+      tell(kind, base);
+      if (node.kind === 'directory') tree.walk((path) => tell(kind, `${base}${path}`), '', node);
+    };
+    switch (act.kind) {
+      case 'appeared':
+        tell('create', act.path);
+        break;
+      case 'vanished':
+        tell('delete', act.path);
+        break;
+      case 'renamed':
+        if (!isOwnPath(act.from)) below('delete', `${act.from}`, act.node);
+        if (!isOwnPath(act.path)) below('create', `${act.path}`, act.node);
+        break;
+      case 'written':
+        for (const path of tree.pathsOf(act.node)) tell('modify', path);
+        break;
+      case 'touched':
+        tell('modify', act.path);
+        break;
+    }
+  }
+
+  for (const tree of [remote, ...clients.map((one) => one.local)]) {
+    tree.observer = (act, actor) => {
+      if (actor === 'setup') return;
+      if (options.verbose === true && actor !== 'user') {
+        const text =
+          act.kind === 'written'
+            ? `write ${tree.pathsOf(act.node)[0]}`
+            : act.kind === 'renamed'
+              ? `rename ${act.from} -> ${act.path}`
+              : `${act.kind} ${act.path}`;
+        trace(`    ${actor}@${tree.name}: ${text}`);
+      }
+      const client = clients.find((one) => one.name === actor);
+      if (client === undefined) byUser(tree, act);
+      else byClient(tree, act, client);
+      hints(tree, act, actor);
+    };
+  }
+
+  // ---- users and fate ----
+
+  let written = 0;
+  const fresh = (): string => `v${String(++written).padStart(4, '0')}${'x'.repeat((written % 3) * 4)}`;
+
+  function shellOf(action: UserAction): user.Shell {
+    const client = clients[action.client % clients.length] as Client;
+    if (action.where === 'local') {
+      return {
+        tree: client.local,
+        through: (target) => {
+          if (!client.anchorUp || client.offline || !target.startsWith(`${client.anchor}/`)) return null;
+          return { tree: client.remoteMount.tree, path: target.slice(client.anchor.length + 1) };
+        },
+        opened: (path) => client.access(path),
+        touched: (tree, path) => {
+          if (tree !== remote) return;
+          client.remoteMount.invalidate(path);
+          client.hint('modify', 'remote', path);
+        },
+      };
+    }
+    const through = (): null => null;
+    if (action.where === 'host') return { tree: remote, through, opened: () => undefined, touched: () => undefined };
+    return {
+      tree: remote,
+      through,
+      opened: () => undefined,
+      touched: (_tree, path) => {
+        client.remoteMount.invalidate(path);
+        client.hint('modify', 'remote', path);
+      },
+    };
+  }
+
+  function callsOf(action: UserAction): user.Call[] {
+    const shell = shellOf(action);
+    const path = PATHS[action.path] as string;
+    const to = PATHS[action.to] as string;
+    const relative = random.chance(0.5) ? (to.split('/').at(-1) as string) : `/elsewhere/${to}`;
+    switch (action.deed) {
+      case 'overwrite':
+        return user.overwrite(shell, path, fresh());
+      case 'same-size':
+        return user.overwriteAtOnce(shell, path, fresh());
+      case 'append':
+        return user.append(shell, path, fresh());
+      case 'save':
+        return user.saveByRename(shell, path, fresh());
+      case 'backup-save':
+        return user.saveWithBackup(shell, path, fresh());
+      case 'remove':
+        return user.remove(shell, path);
+      case 'mkdir':
+        return user.makeDirectory(shell, path);
+      case 'move':
+        return user.move(shell, path, to);
+      case 'copy':
+        return user.copy(shell, path, to);
+      case 'swap':
+        return user.swap(shell, path, to);
+      case 'chmod':
+        return user.chmod(shell, path, random.pick([0o644, 0o600, 0o755]));
+      case 'touch':
+        return user.touch(shell, path, BigInt(START) * 1_000_000n - BigInt(random.below(1e6)) * 1_000_000n);
+      case 'symlink':
+        return user.symlink(shell, path, relative);
+      case 'relink':
+        return user.replaceByLink(shell, path, relative);
+      case 'read':
+        return user.read(shell, path);
+      case 'twin':
+        // The same content as somebody else may write: never a conflict.
+        return user.saveByRename(shell, path, 'twin');
+    }
+  }
+
+  function perform(action: UserAction, spread: boolean): void {
+    trace(`USER ${tell(action)}`);
+    let at = 0;
+    const client = clients[action.client % clients.length] as Client;
+    // Somebody at the mount is seen by this host's kernel.
+    const seen = action.where === 'mount' ? client.name : null;
+    const run = (call: user.Call): void => {
+      if (seen === null) return user.attempt(call);
+      if (client.offline) return;
+      const { observer } = remote;
+      remote.observer = (act, actor) => {
+        observer(act, actor);
+        hints(remote, act, seen);
+        if (act.kind !== 'written') client.remoteMount.invalidate(act.path);
+      };
+      try {
+        user.attempt(call);
+      } finally {
+        remote.observer = observer;
+      }
+    };
+    for (const call of callsOf(action)) {
+      if (!spread) run(call);
+      else {
+        scheduler.schedule(at, () => run(call));
+        if (random.chance(0.6)) at += random.below(8);
+      }
+    }
+  }
+
+  /** Somebody else's folder, or nothing at all, lies where the remote was mounted. */
+  function unmount(client: Client, n: number): void {
+    const empty = new Tree('void', () => BigInt(Math.round(scheduler.now() * 1e6)));
+    empty.observer = (act, actor) => {
+      if (actor !== 'user') violate('P10', `${actor} wrote into what is not the remote: ${act.kind}`);
+    };
+    if (n % 3 === 1) empty.make('stray', 'file', 'stray', 0o644, 'user');
+    client.remoteMount.tree = empty;
+    client.remoteMount.forget();
+    scheduler.schedule(20 + n * 30, () => {
+      client.remoteMount.tree = remote;
+      client.remoteMount.forget();
+      trace(`${client.name} mounted again`);
+    });
+  }
+
+  let crashing: { readonly client: Client; readonly loseLane: boolean; left: number } | null = null;
+
+  function fate(action: FateAction): void {
+    trace(`FATE ${tell(action)}`);
+    count(action.fate);
+    const client = clients[action.client % clients.length] as Client;
+    const path = PATHS[action.path] as string;
+    switch (action.fate) {
+      case 'crash':
+      case 'crash-lane':
+        crashing = { client, loseLane: action.fate === 'crash-lane', left: action.n };
+        break;
+      case 'outage':
+        client.outage();
+        scheduler.schedule(10 + action.n * 40, () => client.heal());
+        break;
+      case 'remount':
+        client.remoteMount.remount();
+        break;
+      case 'scan-local':
+      case 'scan-remote':
+        client
+          .scan(action.fate === 'scan-local' ? 'local' : 'remote')
+          .catch((error: unknown) => violate('BUG', String(error)));
+        break;
+      case 'rescan':
+        client.rescan('wanted');
+        break;
+      case 'fault-local':
+      case 'fault-remote': {
+        const mount = action.fate === 'fault-local' ? client.localMount : client.remoteMount;
+        mount.faults.push({ code: random.pick(['EIO', 'ENOSPC', 'EACCES'] as const), path, left: 1 + action.n * 3 });
+        break;
+      }
+      case 'unmount':
+        unmount(client, action.n);
+        break;
+      case 'replay':
+        for (const job of client.done) client.publish(job.events);
+        break;
+      case 'wait':
+        scheduler.advance((action.n + 1) * 1_500);
+        break;
+    }
+  }
+
+  // A kill comes between two calls of the client, or right after one has had its effect.
+  scheduler.fate = (owner) => {
+    const due = crashing;
+    if (due === null || !owner.name.startsWith(due.client.name) || owner.name.endsWith('watcher')) return 'goes-on';
+    if (due.left-- > 0) return 'goes-on';
+    crashing = null;
+    const after = random.chance(0.5);
+    scheduler.schedule(0, () => due.client.crash(due.loseLane));
+    due.client.die();
+    return after ? 'dies-after' : 'dies-before';
+  };
+
+  function act(action: Action): void {
+    if (action.kind === 'user') perform(action, true);
+    else fate(action);
+  }
+
+  const settle = (): Promise<boolean> => scheduler.rest(MOST_CALLS);
+
+  async function run(): Promise<void> {
+    for (const action of history.before) perform(action, false);
+    for (const client of clients) {
+      client.start();
+      client.rescan('start');
+    }
+    let due = scheduler.calls;
+    for (const action of history.actions) {
+      if (violations.length > 0) return;
+      if (action.gap === REST) {
+        if (!(await settle())) return violate('P2', 'does not come to rest');
+        due = scheduler.calls;
+        act(action);
+        continue;
+      }
+      due = Math.max(due, scheduler.calls) + action.gap;
+      scheduler.schedule(due - scheduler.calls, () => act(action));
+    }
+    if (!(await settle())) violate('P2', 'does not come to rest');
+  }
+
+  /** Everything works again. */
+  function mend(): void {
+    crashing = null;
+    for (const client of clients) {
+      client.remoteMount.tree = remote;
+      client.remoteMount.faults = [];
+      client.localMount.faults = [];
+      client.remoteMount.forget();
+      client.heal();
+    }
+    scheduler.advance(60_000);
+  }
+
+  function hash(): string {
+    ended = true;
+    return digest.digest('hex');
+  }
+
+  return {
+    remote,
+    clients,
+    census,
+    violations,
+    lines,
+    counts,
+    run,
+    settle,
+    mend,
+    violate,
+    trace,
+    random,
+    scheduler,
+    hash,
+  };
+}
+
+export type RunningWorld = ReturnType<typeof createWorld>;
+export { isIgnored };
