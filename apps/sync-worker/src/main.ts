@@ -22,6 +22,7 @@ async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: S
     ENDPOINT,
     (events) => publisher.publish(events),
     log,
+    shutdown.signal,
   );
   if (outcome.kind === 'refused') {
     log.error({ pair: id }, outcome.message);
@@ -80,9 +81,9 @@ async function main(): Promise<void> {
   const only = values.pairs?.split(',');
   const redis = openRedis(config.redis);
   shutdown.own('redis', () => redis.close());
-  for (const pair of config.pairs) {
-    if (only === undefined || only.includes(pair.id)) await startPair(pair, config.boot, redis, shutdown, log);
-  }
+  const mine = config.pairs.filter((pair) => only === undefined || only.includes(pair.id));
+  // Side by side: a remote that does not answer holds up no other pair.
+  await Promise.all(mine.map((pair) => startPair(pair, config.boot, redis, shutdown, log)));
 }
 
 await main();

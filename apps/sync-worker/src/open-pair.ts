@@ -13,6 +13,7 @@ import {
   openEndpoint,
   type Probe,
   pointAnchor,
+  RemoteOffline,
   type Replica,
 } from '@lazysync/replica';
 
@@ -38,9 +39,11 @@ export interface OpenedPair {
 export type OpenOutcome =
   | { readonly kind: 'opened'; readonly pair: OpenedPair }
   /** Another worker has it, or a root is not ours: one sentence. */
-  | { readonly kind: 'refused'; readonly why: 'taken' | 'root'; readonly message: string };
+  | { readonly kind: 'refused'; readonly why: 'taken' | 'root' | 'stopped'; readonly message: string };
 
 const DOWNLOADS = 8;
+/** Between two tries at a remote that does not answer at the start, ms. */
+const RETRY_MS = 1_000;
 const COMPARE_LIMIT = 8 << 20;
 
 /** Held for as long as the process lives: not released by a stopped process or a blocked event loop, only by death. */
@@ -88,6 +91,24 @@ async function prepare(
   return outcome;
 }
 
+/** Asks again until the remote answers; null: stopped meanwhile. */
+async function answered<T>(
+  ask: () => Promise<T>,
+  signal: AbortSignal,
+  offline: (error: Error) => void,
+): Promise<T | null> {
+  for (let first = true; ; first = false) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof RemoteOffline)) throw error;
+      if (first) offline(error);
+    }
+    await systemClock.sleep(RETRY_MS, signal);
+    if (signal.aborted) return null;
+  }
+}
+
 function slots(): () => string {
   const client = randomBytes(3).toString('hex');
   let count = 0;
@@ -120,6 +141,7 @@ export async function openPair(
   endpointMain: URL,
   publish: (events: readonly SyncEvent[]) => Promise<void>,
   log: Logger,
+  signal: AbortSignal,
 ): Promise<OpenOutcome> {
   fs.mkdirSync(config.state, { recursive: true, mode: 0o700 });
   const lock = takeLock(path.join(config.state, 'lock'));
@@ -153,9 +175,23 @@ export async function openPair(
   };
   const here = await prepare(base, local, config.id);
   if (typeof here === 'string') return refused(here);
-  const there = await prepare(base, remote, config.id);
-  if (typeof there === 'string') return refused(there);
   const turnAnchor = (to: 'remote' | 'self'): void => pointAnchor(config.local, to, config.remote);
+  const there = await answered(
+    () => prepare(base, remote, config.id),
+    signal,
+    (error) => {
+      log.warn({ pair: config.id, err: error }, 'the remote does not answer; the pair waits for it');
+      base.setMeta('state', 'remote-offline');
+      base.setMeta('state-why', error.message);
+      turnAnchor('self');
+    },
+  );
+  if (there === null) {
+    turnAnchor('remote');
+    await close();
+    return { kind: 'refused', why: 'stopped', message: 'Stopped before the remote answered.' };
+  }
+  if (typeof there === 'string') return refused(there);
   turnAnchor('remote');
   base.clearProblem(ROOT);
   const ports: PairPorts = {
