@@ -12,6 +12,8 @@ export const OWN_FOLDER = '.lazysync';
 
 export function parseRelPath(text: unknown): RelPath | null {
   if (typeof text !== 'string' || text.length > 16_384 || text.includes('\0')) return null;
+  // Half a surrogate pair has no UTF-8: on disk and in the base it would become another name.
+  if (!text.isWellFormed()) return null;
   if (text === '') return ROOT;
   for (const segment of text.split('/')) {
     if (segment === '' || segment === '.' || segment === '..') return null;
