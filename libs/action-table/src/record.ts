@@ -6,9 +6,11 @@ import {
   identityOf,
   type PathView,
   type RelPath,
+  recordIdentity,
   remotePrint,
   type StagedContent,
   type Step,
+  sameIdentity,
 } from '@lazysync/event-model';
 
 /** A write may come this long after a stat without moving the mtime that was seen, ns (kernel ticks, coarse clocks). */
@@ -71,23 +73,27 @@ export function changesAfter(
       const [localTarget, remoteTarget] = step.side === 'local' ? [made, known.target] : [known.target, made];
       return [{ kind: 'put', record: { kind: 'symlink', path, localTarget, remoteTarget } }];
     }
-    case 'upload':
+    case 'upload': {
       if (after.kind !== 'file' || done.source === undefined || done.hash === undefined) return [];
-      return [
-        {
-          kind: 'put',
-          record: {
-            kind: 'file',
-            form: 'copy',
-            path,
-            remote: remotePrint(after.stat),
-            local: done.source,
-            hash: done.hash,
-            origin: 'local',
-            racy: isRacy(done.source, nowNs),
-          },
+      const put: BaseChange = {
+        kind: 'put',
+        record: {
+          kind: 'file',
+          form: 'copy',
+          path,
+          remote: remotePrint(after.stat),
+          local: done.source,
+          hash: done.hash,
+          origin: 'local',
+          racy: isRacy(done.source, nowNs),
         },
-      ];
+      };
+      // A new thing under the old name (`mv f f~; write f`): the old one may turn up elsewhere, and its content lies
+      // in the trash then.
+      const replaced =
+        base?.kind === 'file' && !sameIdentity(recordIdentity(base), identityOf({ kind: 'file', stat: done.source }));
+      return replaced && done.trashed !== undefined ? [{ kind: 'bury', path, trashed: done.trashed }, put] : [put];
+    }
     case 'hydrate':
       if (after.kind !== 'file' || staged === null) return [];
       return [

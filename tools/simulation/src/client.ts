@@ -361,12 +361,13 @@ export class Client {
         conflictPath: (path) => conflictPath(path, stamp(), this.name, ++this.conflicts),
       },
       now: () => this.now(),
-      slot: () => `${stamp().slice(0, 19).replaceAll(/[-:]/g, '').toLowerCase()}-${this.name}-${++this.slots}`,
+      slot: () =>
+        `${stamp().slice(0, 19).replaceAll(/[-:]/g, '').toLowerCase()}-${this.name.toLowerCase()}-${++this.slots}`,
       ignored: (path) => isIgnored(path),
       publish: (events) => scheduler.turn(owner, 0.2, () => this.publish(events)),
       uuids: UUID,
-      log: (level, message) => {
-        if (level === 'error') this.it.bug(new Error(message));
+      log: (level, message, more) => {
+        if (level === 'error') this.it.bug(new Error(message, { cause: more }));
       },
       downloads: 2,
       timers: { after: (ms, act) => scheduler.after(owner, ms, act) },
