@@ -4,7 +4,7 @@
  */
 import { type ChangeEvent, isOwn, type RelPath, ROOT, type SyncEvent } from '@lazysync/event-model';
 import { type Logger, withDeadline } from '@lazysync/ops';
-import { type Endpoint, type EndpointListener, RemoteOffline } from '@lazysync/replica';
+import { type Endpoint, type EndpointListener, type Probe, RemoteOffline } from '@lazysync/replica';
 import {
   type Access,
   createAccess,
@@ -49,17 +49,24 @@ export interface WatchedPair {
 
 /** ms. Where other hosts change the remote, and where the kernel tells of everything. */
 const SCAN_MOUNT = 2_000;
+/** Of a mount that answers from a cache of many seconds: asking it more often shows nothing sooner. */
+const SCAN_CACHING_MOUNT = 5_000;
 const SCAN_LOCAL_DISK = 60_000;
 const SCAN_LOCAL = 300_000;
 /** How often it is asked whether the worker has carried out the start scan, ms. */
 const READY_POLL = 500;
+
+function scanInterval({ seesAllChanges, listingCacheMs }: Pick<Probe, 'seesAllChanges' | 'listingCacheMs'>): number {
+  if (seesAllChanges) return SCAN_LOCAL_DISK;
+  return Math.min(SCAN_CACHING_MOUNT, Math.max(SCAN_MOUNT, listingCacheMs / 4));
+}
 
 export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   const { base, endpoint, outbox, ignored, log } = options;
   const timers = systemTimers;
   const probe = probeIn(base.reader(), 'remote');
   const { linkAtime } = probeIn(base.reader(), 'local');
-  const interval = options.remoteScanMs ?? (probe.seesAllChanges ? SCAN_LOCAL_DISK : SCAN_MOUNT);
+  const interval = options.remoteScanMs ?? scanInterval(probe);
   const directories = (): readonly RelPath[] => [
     ROOT,
     ...base
@@ -240,7 +247,8 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       offState();
       readyTimer?.cancel();
       access.stop();
-      // What was seen is worth more in the lane than found again by the next start's scan.
+      // What the kernel has told is worth more in the lane than found again by the next start's scan.
+      await source.poll();
       settle.flush();
       settle.stop();
       // ORDER: the endpoint first: its pending calls reject, and the scan that waits for them ends.

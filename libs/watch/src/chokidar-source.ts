@@ -1,8 +1,11 @@
-/** chokidar on the local folder. It can't tell reads, finished writes, mapped writes or an overflow: see local-source.ts. */
+/**
+ * chokidar on the local folder: files and directories. It can't tell reads, finished writes, mapped writes or an
+ * overflow, and links are kept from it: see local-source.ts for what runs beside it.
+ */
 import type { Stats } from 'node:fs';
 import { type ChangeKind, isOwn, nameOf, parseRelPath, type RelPath } from '@lazysync/event-model';
 import { errnoOf, withDeadline } from '@lazysync/ops';
-import { type FSWatcher, watch } from 'chokidar';
+import { FSWatcher } from 'chokidar';
 import { type HintListener, type HintSource, isPassingName, type Rewatched } from './hint.ts';
 
 export interface ChokidarOptions {
@@ -22,6 +25,20 @@ const KINDS: Readonly<Record<string, ChangeKind>> = {
   unlinkDir: 'delete',
 };
 
+type ScanStream = ReturnType<FSWatcher['createScanStream']>;
+
+/**
+ * Its walk (readdirp 5.1.1) resolves every link to learn what it leads to, `followSymlinks: false` or not: for a stub
+ * that is a call on the mount, in this process, which must never wait for one, and it uses up the stub's atime.
+ */
+class LinkBlindWatcher extends FSWatcher {
+  override createScanStream(...args: Parameters<FSWatcher['createScanStream']>): ScanStream {
+    const stream = super.createScanStream(...args);
+    if (stream !== undefined) stream._getSymlinkEntryType = () => Promise.resolve('');
+    return stream;
+  }
+}
+
 export function createChokidarSource(options: ChokidarOptions): HintSource {
   const { root, listener } = options;
   let watcher: FSWatcher | undefined;
@@ -37,7 +54,8 @@ export function createChokidarSource(options: ChokidarOptions): HintSource {
     const path = relative(absolute);
     if (path === null || path === '') return false;
     if (isOwn(path) || isPassingName(nameOf(path))) return true;
-    return stats !== undefined && (options.ignored?.(path, stats.isDirectory()) ?? false);
+    if (stats === undefined) return false;
+    return stats.isSymbolicLink() || (options.ignored?.(path, stats.isDirectory()) ?? false);
   };
 
   const failedWith = (error: unknown): void => {
@@ -56,7 +74,7 @@ export function createChokidarSource(options: ChokidarOptions): HintSource {
 
   return {
     async start() {
-      const made = watch(root, {
+      const made = new LinkBlindWatcher({
         followSymlinks: false,
         alwaysStat: true,
         atomic: false,
@@ -73,6 +91,7 @@ export function createChokidarSource(options: ChokidarOptions): HintSource {
         }
       });
       made.on('error', failedWith);
+      made.add(root);
       const ready = new Promise<void>((resolve) => made.once('ready', () => resolve()));
       await withDeadline(ready, options.readyMs ?? 120_000, 'chokidar puts up its watches');
     },

@@ -14,6 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { ARMED_ATIME_NS } from '@lazysync/event-model';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLocalSource, type LocalSource } from '../src/local-source.ts';
 import { Ears, type Folder, p, temporaryFolder, until } from './testing-tools.ts';
@@ -295,6 +296,34 @@ describe.each(['chokidar', 'inotify'] as const)('%s', (watch) => {
     stubTimesIn(folder.path).arm(p('stub'));
     await fence();
     expect(ears.has('stub')).toBe(false);
+  });
+
+  test('stubs are neither read nor followed, at the start and when something happens beside them', async () => {
+    const { stubTimesIn } = await import('../src/stub-times.ts');
+    const stubs = stubTimesIn(folder.path);
+    const made = (path: string): void => {
+      symlinkSync('/proc/self/cmdline', at(path));
+      stubs.arm(p(path));
+    };
+    mkdirSync(at('d'));
+    for (const name of ['a', 'b', 'd/a', 'd/b']) made(name);
+    await begin();
+    made('c');
+    writeFileSync(at('d/f'), 'x');
+    mkdirSync(at('e'));
+    made('e/a');
+    renameSync(at('d'), at('moved'));
+    writeFileSync(at('file'), 'x');
+    renameSync(at('file'), at('b'));
+    symlinkSync('/proc/self/cmdline', at('.t'));
+    stubs.arm(p('.t'));
+    renameSync(at('.t'), at('b'));
+    await until(() => ears.has('moved/f') && ears.has('e/a'), 'all of it');
+    await fence();
+    const touched = ['a', 'b', 'c', 'moved/a', 'moved/b', 'e/a'].filter(
+      (path) => stubs.atime(p(path)) !== ARMED_ATIME_NS,
+    );
+    expect(touched).toEqual([]);
   });
 
   test('names that are not UTF-8 are passed over, and names around them are not', async () => {
