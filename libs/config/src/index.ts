@@ -3,6 +3,7 @@ export * from './check-folders.ts';
 export * from './effective.ts';
 export * from './load.ts';
 export * from './look-at-folder.ts';
+export * from './network-storage.ts';
 export * from './pair-id.ts';
 export { defaultSettings, isPairId, PAIR_ID_RULE, type PairSettings } from './schema.ts';
 export * from './state-dir.ts';

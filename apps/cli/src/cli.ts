@@ -1,0 +1,198 @@
+/** Reads the command line and hands over to one command. */
+import { Command, CommanderError } from 'commander';
+import { CliError, EXIT, type ExitCode } from './exit.ts';
+
+const VERSION = '0.1.0';
+
+/** Commands end by themselves, or with a CliError. */
+export async function run(argv: readonly string[]): Promise<ExitCode> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever reads has seen enough (`lazysync ls | head`).
+    if (error.code === 'EPIPE') process.exit(EXIT.ok);
+    throw error;
+  });
+  try {
+    await program().parseAsync([...argv], { from: 'user' });
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CliError) {
+      if (error.message !== '') process.stderr.write(`lazysync: ${error.message}\n`);
+      return error.code;
+    }
+    throw error;
+  }
+}
+
+function command(name: string, description: string, ...examples: readonly string[]): Command {
+  const made = new Command(name).description(description);
+  made.addHelpText('after', `\nExample:\n${examples.map((one) => `  ${one}`).join('\n')}`);
+  return settle(made);
+}
+
+/** Errors are one sentence on stderr, and thrown. */
+function settle(made: Command): Command {
+  return made
+    .exitOverride()
+    .showHelpAfterError(false)
+    .configureOutput({
+      outputError: (text, write) => write(`lazysync: ${sentence(text)} See "lazysync ${made.name()} --help".\n`),
+    });
+}
+
+function sentence(text: string): string {
+  const plain =
+    text
+      .replace(/^error: /, '')
+      .trim()
+      .split('\n')[0] ?? '';
+  const begun = plain.charAt(0).toUpperCase() + plain.slice(1);
+  return /[.?!]$/.test(begun) ? begun : `${begun}.`;
+}
+
+/** How a command finds its pairs. */
+function aboutPairs(made: Command): Command {
+  return made
+    .option('--local DIR', 'the local folder of a pair (default: that of the current folder)')
+    .option('-c, --config FILE', 'the pairs of a lazysync.yaml')
+    .option('--state DIR', 'the state folder (default: $XDG_STATE_HOME/lazysync)');
+}
+
+function startsPair(made: Command): Command {
+  return made
+    .requiredOption('--remote DIR', 'the slow folder (a network mount); it is never reorganised')
+    .requiredOption('--local DIR', 'the fast folder; made if it does not exist')
+    .option('--id NAME', 'how the pair is called (default: from the names of its folders)')
+    .option('--state DIR', 'the state folder, on a local disk (default: $XDG_STATE_HOME/lazysync)')
+    .option('--redis URL', 'your own Redis (default: $REDIS_URL, else an embedded one)')
+    .option('--log-level LEVEL', 'trace, debug, info, warn, error, fatal or silent');
+}
+
+function oneOf(name: string, description: string, example: string): Command {
+  return command(name, description, example)
+    .option('--remote DIR', 'the slow folder')
+    .option('--local DIR', 'the fast folder')
+    .option('--id NAME', 'how the pair is called')
+    .option('-c, --config FILE', 'the pairs of a lazysync.yaml (default: $LAZYSYNC_CONFIG)')
+    .option('--state DIR', 'the state folder (default: $LAZYSYNC_STATE, $XDG_STATE_HOME/lazysync)')
+    .option('--redis URL', 'the Redis that all processes of the pair share (default: $REDIS_URL)')
+    .option('--log-level LEVEL', 'trace, debug, info, warn, error, fatal or silent');
+}
+
+function program(): Command {
+  const root = settle(new Command('lazysync'))
+    .description('A slow remote folder, shown at once in a fast local one: files are downloaded when they are opened.')
+    .version(VERSION)
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      '\nExample:\n  lazysync up --remote /mnt/nas/work --local ~/work\n\nExit codes: 0 ok, 1 failed or refused by the situation, 2 usage or bad folders, 3 timed out or not at rest.',
+    );
+
+  root.addCommand(
+    startsPair(
+      command(
+        'up',
+        'keep a pair in step, in the foreground, until Ctrl-C',
+        'lazysync up --remote /mnt/nas/work --local ~/work',
+      ),
+    )
+      .option('--port N', 'of the dashboard (taken: the next free one)', '7420')
+      .option('--no-dashboard', 'without a dashboard')
+      .action(async (options) => (await import('./commands/up.ts')).up(options)),
+  );
+  root.addCommand(
+    startsPair(
+      command(
+        'sync',
+        'bring both sides of a pair to rest, then end (for cron); asks a running "up" if there is one',
+        'lazysync sync --remote /mnt/nas/work --local ~/work',
+      ),
+    )
+      .option('--timeout TIME', 'give up after', '24h')
+      .action(async (options) => (await import('./commands/sync.ts')).sync(options)),
+  );
+  root.addCommand(
+    aboutPairs(
+      command(
+        'status',
+        'what pairs are doing; works with nothing running',
+        'lazysync status',
+        'lazysync status --json',
+      ),
+    )
+      .argument('[PATH]', 'a path in a pair')
+      .option('--json', 'for scripts')
+      .action(async (path, options) => (await import('./commands/status.ts')).status({ ...options, path })),
+  );
+  root.addCommand(
+    aboutPairs(
+      command('wait', 'wait until both sides were looked at and nothing is left to do', 'lazysync wait --timeout 5m'),
+    )
+      .argument('[PATH]', 'a path in a pair')
+      .option('--timeout TIME', 'give up after', '60s')
+      .action(async (path, options) => (await import('./commands/wait.ts')).wait({ ...options, path })),
+  );
+  root.addCommand(
+    aboutPairs(command('ls', 'list a folder: what is a stub, what is a copy', 'lazysync ls -l ~/work/photos'))
+      .argument('[PATH]', 'a folder or file in a pair')
+      .option('-l', 'with kinds, sizes and times')
+      .option('--json', 'for scripts')
+      .action(async (path, options) => (await import('./commands/ls.ts')).ls({ ...options, path })),
+  );
+  root.addCommand(
+    command('get', 'download files now, folders with all that is in them', 'lazysync get ~/work/photos ~/work/film.mkv')
+      .argument('<PATH...>', 'files or folders in a pair')
+      .option('--timeout TIME', 'give up after', '24h')
+      .action(async (paths, options) => (await import('./commands/get.ts')).get({ ...options, paths })),
+  );
+  root.addCommand(
+    aboutPairs(command('problems', 'what could not be done, and why', 'lazysync problems'))
+      .argument('[PATH]', 'a path in a pair')
+      .option('--json', 'for scripts')
+      .action(async (path, options) => (await import('./commands/problems.ts')).problems({ ...options, path })),
+  );
+  root.addCommand(
+    aboutPairs(
+      command('conflicts', 'files that were changed on both sides; both versions were kept', 'lazysync conflicts'),
+    )
+      .argument('[PATH]', 'a path in a pair')
+      .option('--json', 'for scripts')
+      .action(async (path, options) => (await import('./commands/conflicts.ts')).conflicts({ ...options, path })),
+  );
+  for (const [name, what] of [
+    ['approve', 'carry out what is held (deletes that nobody was seen doing)'],
+    ['reject', 'take back what is held: the other side brings it back'],
+  ] as const) {
+    root.addCommand(
+      aboutPairs(command(name, what, `lazysync ${name} ~/work`))
+        .argument('[PATH]', 'a path in a pair')
+        .action(async (path, options) => (await import('./commands/decide.ts')).decide(name, { ...options, path })),
+    );
+  }
+  root.addCommand(
+    command('demo', 'a pair at work in two temporary folders, explained; about 15 seconds', 'lazysync demo').action(
+      async () => (await import('./commands/demo.ts')).demo(),
+    ),
+  );
+  root.addCommand(
+    oneOf('watch', 'only the watcher, for containers and services', 'lazysync watch -c lazysync.yaml').action(
+      async (options) => (await import('./commands/one-process.ts')).oneProcess('watcher', options),
+    ),
+  );
+  root.addCommand(
+    oneOf('work', 'only the worker, for containers and services', 'lazysync work -c lazysync.yaml').action(
+      async (options) => (await import('./commands/one-process.ts')).oneProcess('sync-worker', options),
+    ),
+  );
+  root.addCommand(
+    oneOf('dashboard', 'only the dashboard', 'lazysync dashboard --port 7420')
+      .option('--host HOST', 'where it listens; beyond this machine only with a token', '127.0.0.1')
+      .option('--port N', 'the port', '7420')
+      .action(async (options) => (await import('./commands/one-process.ts')).oneProcess('dashboard', options)),
+  );
+  root.action(() => {
+    root.outputHelp();
+  });
+  return root;
+}

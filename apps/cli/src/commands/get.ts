@@ -1,0 +1,144 @@
+/** `lazysync get PATH…`: downloads now, and waits until everything asked for is a copy. */
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { type BaseReader, openBaseReader } from '@lazysync/base';
+import { showPath } from '@lazysync/config';
+import { isSameOrBelow, type RelPath, type SyncEvent } from '@lazysync/event-model';
+import { systemClock } from '@lazysync/ops';
+import { createPublisher, openRedis } from '@lazysync/queue';
+import { timeoutOf } from '../durations.ts';
+import { notAtRest, refused, usage } from '../exit.ts';
+import { baseFile, findPairOnly, type KnownPair } from '../find-pairs.ts';
+import { readReports } from '../pair-reports.ts';
+import { createProgressLine } from '../progress-line.ts';
+import { Stopped, withSignals } from '../signals.ts';
+import { bytes, plural } from '../words.ts';
+
+export interface GetOptions {
+  readonly paths: readonly string[];
+  readonly timeout: string;
+}
+
+interface Wish {
+  readonly pair: KnownPair;
+  readonly paths: RelPath[];
+}
+
+const EVERY_MS = 200;
+/** The command itself is carried out in order: until then what it starts can not be seen. */
+const PUBLISH_MS = 10_000;
+
+export async function get({ paths, timeout }: GetOptions): Promise<void> {
+  const timeoutMs = timeoutOf(timeout);
+  const wishes = new Map<string, Wish>();
+  for (const wish of paths) {
+    const pair = await findPairOnly({ path: wish });
+    const file = path.join(pair.local, pair.at);
+    if (fs.lstatSync(file, { throwIfNoEntry: false }) === undefined) throw usage(`${showPath(wish)} does not exist.`);
+    const known = wishes.get(pair.local) ?? { pair, paths: [] };
+    known.paths.push(pair.at);
+    wishes.set(pair.local, known);
+  }
+  await withSignals(async (signal) => {
+    try {
+      for (const wish of wishes.values()) await getOf(wish, timeoutMs, signal);
+    } catch (error) {
+      if (signal.aborted && signal.reason instanceof Stopped)
+        throw notAtRest('Stopped; what was asked for goes on being downloaded.');
+      throw error;
+    }
+  });
+}
+
+async function getOf({ pair, paths }: Wish, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  const [report] = await readReports([pair]);
+  if (report === undefined || report.status.worker.length === 0 || pair.redis === null)
+    throw refused(`Nothing runs for the pair ${pair.id}: start it with "lazysync up".`);
+  const base = openBaseReader(baseFile(pair));
+  const progress = createProgressLine(process.stdout);
+  try {
+    const before = stubsOf(base, paths);
+    if (before.length === 0) {
+      process.stdout.write('Everything is here already.\n');
+      return;
+    }
+    const since = Date.now();
+    await publish(pair, paths);
+    const end = performance.now() + timeoutMs;
+    for (;;) {
+      const left = stubsOf(base, paths);
+      const failed = base
+        .problems()
+        .filter((one) => one.since >= since - 1000 && paths.some((asked) => isSameOrBelow(one.path, asked)));
+      if (left.length === 0) break;
+      if (failed.length > 0 && left.every((stub) => failed.some((one) => one.path === stub.path)))
+        throw refused(failed.map((one) => `${showPath(one.path)}: ${one.message}`).join('\n'));
+      progress.show(`${plural(before.length - left.length, 'file')} of ${before.length}, ${bytes(sizeOf(left))} to go`);
+      await checkAlive(pair);
+      if (performance.now() > end)
+        throw notAtRest(`${plural(left.length, 'file')} not here after ${timeoutMs / 1000} s; the downloads go on.`);
+      await systemClock.sleep(EVERY_MS, signal);
+      signal.throwIfAborted();
+    }
+    progress.clear();
+    process.stdout.write(`${plural(before.length, 'file')}, ${bytes(sizeOf(before))}: here.\n`);
+  } finally {
+    progress.clear();
+    base.close();
+  }
+}
+
+interface Stub {
+  readonly path: RelPath;
+  readonly size: number;
+}
+
+/** What is not here yet of what was asked for. */
+function stubsOf(base: BaseReader, paths: readonly RelPath[]): Stub[] {
+  const found = new Map<RelPath, Stub>();
+  for (const asked of paths) {
+    const row = base.get(asked);
+    const rows = row === null || row.kind === 'directory' ? base.below(asked) : [row];
+    for (const one of rows)
+      if (one.kind === 'file' && one.form === 'stub') found.set(one.path, { path: one.path, size: one.remote.size });
+  }
+  return [...found.values()];
+}
+
+function sizeOf(stubs: readonly Stub[]): number {
+  return stubs.reduce((sum, { size }) => sum + size, 0);
+}
+
+async function publish(pair: KnownPair, paths: readonly RelPath[]): Promise<void> {
+  if (pair.redis === null) return;
+  const link = openRedis(pair.redis, { name: 'lazysync-cli' });
+  const epoch = `${Date.now().toString(36)}-${randomBytes(4).toString('hex')}`;
+  const publisher = createPublisher({ pair: pair.id, producer: 'cli', redis: link, epoch, closeMs: PUBLISH_MS });
+  try {
+    const events = paths.map(
+      (at, index): SyncEvent => ({ kind: 'command', side: 'local', path: at, id: `${epoch}-${index}`, command: 'get' }),
+    );
+    await publisher.publish(events);
+  } finally {
+    await publisher.close();
+    await link.close();
+  }
+}
+
+let lastLook = 0;
+
+/** Now and then: does anybody still work, and is there something to wait for? */
+async function checkAlive(pair: KnownPair): Promise<void> {
+  const now = performance.now();
+  if (now - lastLook < 1000) return;
+  lastLook = now;
+  const [report] = await readReports([pair]);
+  if (report === undefined) return;
+  const { state } = report.status;
+  if (state === 'stopped') throw refused(`Nothing runs for the pair ${pair.id} any more.`);
+  if (state === 'paused' || state === 'held' || state === 'halted' || state === 'remote-offline')
+    throw notAtRest(
+      `The pair ${pair.id} is ${state}${report.why === null ? '' : `: ${report.why.replace(/\.$/, '')}`}.`,
+    );
+}

@@ -1,0 +1,46 @@
+/** `lazysync status`: what pairs are doing. Answers within a second, whatever is down. */
+import type { PairReport } from '@lazysync/status';
+import { findPairs, type PairChoice } from '../find-pairs.ts';
+import { readReports } from '../pair-reports.ts';
+import { ago, bytes, count, plural, safe, shortPath, table } from '../words.ts';
+
+export async function status(options: PairChoice & { readonly json?: boolean }): Promise<void> {
+  const reports = await readReports(await findPairs(options));
+  if (options.json === true) {
+    const { statusOf } = await import('@lazysync/status');
+    process.stdout.write(`${JSON.stringify(statusOf(reports), null, 2)}\n`);
+    return;
+  }
+  if (reports.length === 0) {
+    process.stdout.write('No pair yet: "lazysync up --remote DIR --local DIR" makes one.\n');
+    return;
+  }
+  process.stdout.write(`${reports.map((report) => describe(report, Date.now())).join('\n\n')}\n`);
+}
+
+export function describe(report: PairReport, now: number): string {
+  const { status: pair, why, progress } = report;
+  const rows: (readonly [string, string])[] = [
+    ['pair', `${pair.id}   ${shortPath(pair.local)}  <->  ${shortPath(pair.remote)}`],
+  ];
+  const doing =
+    progress !== null && pair.state === 'starting' ? `, ${count(progress.done)} of ${count(progress.total)}` : '';
+  rows.push(['state', `${pair.state}${doing}${why === null ? '' : `: ${safe(why)}`}`]);
+  rows.push([
+    'files',
+    `${plural(pair.stubs, 'stub')}, ${plural(pair.copies, 'copy', 'copies')}, ${plural(pair.directories, 'folder')}; ${bytes(pair.cachedBytes)} here, ${bytes(pair.remoteBytes)} remote`,
+  ]);
+  const open = [
+    ...(pair.queued > 0 ? [`${count(pair.queued)} queued`] : []),
+    ...(pair.transfers > 0 ? [plural(pair.transfers, 'transfer')] : []),
+  ];
+  rows.push(['queue', pair.redis === 'down' ? 'unknown' : open.length === 0 ? 'empty' : open.join(', ')]);
+  const trouble = [
+    ...(pair.conflicts > 0 ? [plural(pair.conflicts, 'conflict')] : []),
+    ...(pair.problems > 0 ? [plural(pair.problems, 'problem')] : []),
+    ...(pair.held > 0 ? [`${count(pair.held)} held`] : []),
+  ];
+  if (trouble.length > 0) rows.push(['look at', trouble.join(', ')]);
+  if (pair.lastChange !== null) rows.push(['changed', ago(Date.parse(pair.lastChange), now)]);
+  return table(rows);
+}

@@ -1,0 +1,19 @@
+/** Where the programs of the other processes lie, and how a Redis is named in files. */
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { RedisPlace } from '@lazysync/config';
+
+export type ProgramName = 'watcher' | 'sync-worker' | 'dashboard';
+
+export function programOf(name: ProgramName): string {
+  return fileURLToPath(new URL(`../../${name}/src/main.ts`, import.meta.url));
+}
+
+/** As pair.json has it: the path of a socket, or a URL. */
+export function redisText(place: RedisPlace): string {
+  return place.kind === 'socket' ? place.path : place.url;
+}
+
+export function redisPlace(text: string): RedisPlace {
+  return path.isAbsolute(text) ? { kind: 'socket', path: text } : { kind: 'url', url: text };
+}

@@ -1,0 +1,197 @@
+/** From options to a start that is known to be possible. Looks at everything, touches nothing. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import {
+  defaultPairId,
+  defaultSettings,
+  type FolderLook,
+  isNetworkStorage,
+  isPairId,
+  type JudgedPair,
+  judgeFolders,
+  judgeState,
+  lookWithin,
+  PAIR_ID_RULE,
+  type PairSettings,
+  pairStateDir,
+  type RedisPlace,
+  showPath,
+  stateDir,
+} from '@lazysync/config';
+import { type LogLevel, mountOf, parseMountinfo } from '@lazysync/ops';
+import { type PairFile, readPairFile } from '@lazysync/replica';
+import { type CliError, refused, usage } from './exit.ts';
+import { isUpLockHeld, localLockFile, pairLockFile } from './up-lock.ts';
+
+export interface RunWish {
+  readonly pairs: readonly PairWishText[];
+  readonly state: string | undefined;
+  /** As the user wrote it; undefined: embedded. */
+  readonly redis: string | undefined;
+  readonly logLevel: LogLevel;
+}
+
+export interface PairWishText {
+  readonly remote: string;
+  readonly local: string;
+  readonly id: string | undefined;
+  readonly settings?: PairSettings;
+}
+
+export interface PlannedPair {
+  readonly id: string;
+  /** Real paths; `local` may still have to be made. */
+  readonly local: string;
+  readonly remote: string;
+  /** As the user wrote it, absolute. */
+  readonly shownLocal: string;
+  readonly makeLocal: boolean;
+  readonly state: string;
+  readonly settings: PairSettings;
+}
+
+export interface RunPlan {
+  readonly pairs: readonly PlannedPair[];
+  readonly state: string;
+  readonly redis: RedisPlace | null;
+  readonly logLevel: LogLevel;
+  /** What a person should know; one sentence each. */
+  readonly notices: readonly string[];
+}
+
+const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] satisfies LogLevel[];
+
+/** Left out: everything for a log file, only what needs attention for a person. */
+export function parseLogLevel(text: string | undefined): LogLevel {
+  if (text === undefined) return process.stderr.isTTY === true ? 'warn' : 'info';
+  if (!LEVELS.includes(text)) throw usage(`The log level ${showPath(text)} is none of ${LEVELS.join(', ')}.`);
+  return text as LogLevel;
+}
+
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535)
+    throw usage(`The port ${showPath(text)} is no number from 1 to 65535.`);
+  return port;
+}
+
+export function absoluteFolder(option: string, text: string | undefined): string {
+  if (text === undefined) throw usage(`The option ${option} DIR is missing.`);
+  if (text === '') throw usage(`The folder after ${option} is empty.`);
+  if (text.includes('\0')) throw usage(`The folder after ${option} holds a NUL character.`);
+  return path.resolve(text);
+}
+
+/** Throws CliError with one sentence. `alone`: for one process, which waits for Redis itself and meets others there. */
+export async function planRun(wish: RunWish, { alone = false } = {}): Promise<RunPlan> {
+  const state = stateDir(wish.state === undefined ? undefined : absoluteFolder('--state', wish.state));
+  const asked = wish.pairs.map((pair) => ({
+    ...pair,
+    remote: absoluteFolder('--remote', pair.remote),
+    local: absoluteFolder('--local', pair.local),
+  }));
+  for (const { id } of asked)
+    if (id !== undefined && !isPairId(id))
+      throw usage(`The id ${showPath(id)} is not usable: it must be ${PAIR_ID_RULE}.`);
+  const redis = wish.redis === undefined ? null : await parseRedis(wish.redis);
+
+  const [stateLook, ...looks] = await Promise.all([
+    lookWithin(state),
+    ...asked.flatMap(({ remote, local }) => [lookWithin(remote), lookWithin(local)]),
+  ]);
+  const mounts = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
+  const judged = judgeFolders(
+    asked.map(({ remote, local }, index) => ({
+      remote,
+      local,
+      remoteLook: looks[2 * index] as FolderLook,
+      localLook: looks[2 * index + 1] as FolderLook,
+    })),
+    mounts,
+  );
+  if (judged.kind === 'refused') throw (judged.why === 'folders' ? usage : refused)(judged.message);
+  const badState = judgeState(state, stateLook, judged.pairs, mounts);
+  if (badState !== null) throw usage(badState);
+
+  const pairs = judged.pairs.map((pair, index): PlannedPair => {
+    const { id: given, settings, local: shownLocal } = asked[index] as (typeof asked)[number];
+    const id = choosePairId(given, pair, state);
+    const { remote, local, makeLocal } = pair;
+    return {
+      id,
+      local,
+      remote,
+      shownLocal,
+      makeLocal,
+      state: pairStateDir(state, id),
+      settings: settings ?? defaultSettings(),
+    };
+  });
+  for (const [index, pair] of pairs.entries()) {
+    const twin = pairs.findIndex(({ id }) => id === pair.id);
+    if (twin !== index) throw usage(`The id ${pair.id} is that of two pairs: give one of them another.`);
+    if (!alone) checkNotRunning(pair);
+  }
+  if (redis !== null && !alone) await checkRedis(redis);
+  const notices = judged.pairs.flatMap((pair) => pair.notices);
+  return { pairs, state, redis, logLevel: wish.logLevel, notices };
+}
+
+export async function parseRedis(text: string): Promise<RedisPlace> {
+  const { parseRedisAddress } = await import('@lazysync/queue');
+  const parsed = parseRedisAddress(text);
+  if (parsed.kind === 'bad') throw usage(parsed.message);
+  return parsed.address;
+}
+
+const PING_MS = 3000;
+
+async function checkRedis(redis: RedisPlace): Promise<void> {
+  const { ping } = await import('@lazysync/queue');
+  const outcome = await ping(redis, PING_MS);
+  if (outcome.kind === 'unreachable') throw refused(outcome.message);
+}
+
+function choosePairId(given: string | undefined, pair: JudgedPair, state: string): string {
+  const known = pair.makeLocal ? null : readPairFile(pair.local);
+  if (known !== null && known.remote !== pair.remote && pair.remoteMarker !== known.id && given === undefined)
+    throw otherRemote(pair, known);
+  const id = given ?? (known !== null && isPairId(known.id) ? known.id : defaultPairId(pair.local, pair.remote));
+  const record = readPairRecord(state, id);
+  if (record !== null && record.local !== pair.local && stillThere(record)) {
+    throw usage(`The id ${id} belongs to the pair of ${showPath(record.local)}: give this pair another with --id.`);
+  }
+  return id;
+}
+
+function otherRemote({ local, remote }: JudgedPair, known: PairFile): CliError {
+  return usage(
+    `The local folder ${showPath(local)} is paired with ${showPath(known.remote)}, not with ${showPath(remote)}: name that remote, choose another --local, or give --id NAME to begin a new pair here.`,
+  );
+}
+
+/** The pair of that record still lives where the record says (LOCAL was neither moved nor removed). */
+function stillThere(record: PairFile): boolean {
+  const mount = mountOf(record.local);
+  return mount !== null && !isNetworkStorage(mount) && readPairFile(record.local)?.id === record.id;
+}
+
+/** What the state folder knows of a pair: `<state>/<id>/pair.json`, as in LOCAL. */
+export function readPairRecord(state: string, id: string): PairFile | null {
+  try {
+    const record = JSON.parse(readFileSync(path.join(pairStateDir(state, id), 'pair.json'), 'utf8')) as PairFile;
+    return record.v === 1 && typeof record.local === 'string' && typeof record.remote === 'string' ? record : null;
+  } catch {
+    return null; // never started, or half removed: as if it had never been
+  }
+}
+
+function checkNotRunning(pair: PlannedPair): void {
+  if (isUpLockHeld(pairLockFile(pair.state))) throw alreadyRuns(pair.id);
+  if (!pair.makeLocal && isUpLockHeld(localLockFile(pair.local))) throw alreadyRuns(pair.id, pair.local);
+}
+
+export function alreadyRuns(id: string, local?: string): CliError {
+  const what = local === undefined ? `the pair ${id}` : `the local folder ${showPath(local)}`;
+  return refused(`Another "lazysync up" already runs for ${what}: use it, or stop it first.`);
+}

@@ -1,0 +1,170 @@
+/**
+ * Keeps processes running. Each lives in a process group of its own, so that Ctrl-C reaches only us, and holds an IPC
+ * channel to us, so that it ends when we are killed.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { SUPERVISED, systemClock, withDeadline } from '@lazysync/ops';
+import { onLines } from './log-lines.ts';
+
+export interface ChildSpec {
+  readonly name: string;
+  /** Of the program, and its arguments; asked before every start. */
+  readonly command: () => Promise<readonly string[]>;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface SupervisorEvents {
+  /** Of stderr or stdout. */
+  readonly line: (name: string, line: string) => void;
+  readonly restarting: (name: string, why: string, ms: number) => void;
+  /** It is not started again. `lines`: the last ones it wrote. */
+  readonly halted: (name: string, why: string, lines: readonly string[]) => void;
+}
+
+export interface Supervisor {
+  pid(name: string): number | null;
+  /** ms since the process that runs now was started; 0 when none runs. */
+  uptime(name: string): number;
+  /** SIGTERM to all, kill -9 to what is left after `ms`. */
+  stop(ms: number): Promise<void>;
+}
+
+export interface SupervisorTimes {
+  /** Waits before restarts, ms; the last one stays. */
+  readonly backoff: readonly number[];
+  /** Who has lived this long, ms, has become ready. */
+  readonly readyAfter: number;
+  /** So many error exits within `within` ms are enough. */
+  readonly strikes: number;
+  readonly within: number;
+}
+
+const TIMES: SupervisorTimes = { backoff: [100, 250, 500, 1000, 2000], readyAfter: 10_000, strikes: 5, within: 60_000 };
+const KEPT_LINES = 12;
+
+interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly error: Error | null;
+  readonly livedMs: number;
+}
+
+class Kept {
+  readonly spec: ChildSpec;
+  process: ChildProcess | null = null;
+  since = 0;
+  lines: string[] = [];
+  constructor(spec: ChildSpec) {
+    this.spec = spec;
+  }
+}
+
+export function supervise(
+  specs: readonly ChildSpec[],
+  events: SupervisorEvents,
+  over: Partial<SupervisorTimes> = {},
+): Supervisor {
+  const times = { ...TIMES, ...over };
+  const stopping = new AbortController();
+  const all = specs.map((spec) => new Kept(spec));
+  const loops = all.map((kept) => keep(kept, events, times, stopping.signal));
+  const find = (name: string): Kept | undefined => all.find((kept) => kept.spec.name === name);
+  return {
+    pid: (name) => find(name)?.process?.pid ?? null,
+    uptime: (name) => {
+      const kept = find(name);
+      return kept?.process == null ? 0 : performance.now() - kept.since;
+    },
+    stop: async (ms) => {
+      stopping.abort();
+      for (const kept of all) signalTo(kept.process, 'SIGTERM');
+      const ended = Promise.all(loops);
+      const left = await withDeadline(ended, ms, 'the processes').then(
+        () => false,
+        () => true,
+      );
+      if (!left) return;
+      for (const kept of all) if (kept.process?.pid !== undefined) killGroup(kept.process.pid);
+      // A process stuck in a dead mount can not be killed: it is left behind.
+      await withDeadline(ended, 500, 'the processes').catch(() => undefined);
+    },
+  };
+}
+
+async function keep(kept: Kept, events: SupervisorEvents, times: SupervisorTimes, stop: AbortSignal): Promise<void> {
+  const { name } = kept.spec;
+  let attempt = 0;
+  let strikes: number[] = [];
+  while (!stop.aborted) {
+    const ending = await runOnce(kept, events, stop);
+    if (ending === null || stop.aborted) return;
+    const why = describe(ending);
+    if (ending.livedMs >= times.readyAfter) {
+      attempt = 0;
+      strikes = [];
+    }
+    if (ending.error !== null || (ending.code !== null && ending.code !== 0)) {
+      const now = performance.now();
+      strikes = [...strikes.filter((at) => now - at < times.within), now];
+      if (strikes.length >= times.strikes) {
+        events.halted(name, why, kept.lines);
+        return;
+      }
+    }
+    const ms = times.backoff[Math.min(attempt, times.backoff.length - 1)] ?? 0;
+    attempt++;
+    events.restarting(name, why, ms);
+    await systemClock.sleep(ms, stop);
+  }
+}
+
+async function runOnce(kept: Kept, events: SupervisorEvents, stop: AbortSignal): Promise<Ending | null> {
+  const { name, command, env } = kept.spec;
+  const args = await command();
+  if (stop.aborted) return null;
+  const since = performance.now();
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    env: { ...process.env, ...env, [SUPERVISED]: '1' },
+  });
+  kept.process = child;
+  kept.since = since;
+  kept.lines = [];
+  const take = (line: string): void => {
+    kept.lines.push(line);
+    if (kept.lines.length > KEPT_LINES) kept.lines.shift();
+    events.line(name, line);
+  };
+  for (const stream of [child.stdout, child.stderr]) if (stream !== null) onLines(stream, take);
+  return await new Promise((resolve) => {
+    const end = (code: number | null, signal: NodeJS.Signals | null, error: Error | null): void => {
+      kept.process = null;
+      // What it started (its endpoints) has no owner any more.
+      if (child.pid !== undefined) killGroup(child.pid);
+      resolve({ code, signal, error, livedMs: performance.now() - since });
+    };
+    child.once('error', (error) => {
+      if (child.pid === undefined) end(null, null, error);
+    });
+    // ORDER: `exit` may come before its last lines were read; whoever is killed leaves pipes open in its children.
+    child.once('exit', (code, signal) => setImmediate(() => end(code, signal, null)));
+  });
+}
+
+function describe({ code, signal, error }: Ending): string {
+  if (error !== null) return `could not be started: ${error.message}`;
+  return signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+}
+
+function signalTo(child: ChildProcess | null, signal: NodeJS.Signals): void {
+  if (child !== null && child.exitCode === null && child.signalCode === null) child.kill(signal);
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * Waits until there is nothing left to do: both sides were looked at after the last change, the look found nothing, and
+ * nothing was carried out meanwhile.
+ */
+import { systemClock } from '@lazysync/ops';
+import { openRedis, type RedisLink, requestLook } from '@lazysync/queue';
+import type { PairReport } from '@lazysync/status';
+import type { KnownPair } from './find-pairs.ts';
+import { readReports } from './pair-reports.ts';
+
+export type Rest =
+  | { readonly kind: 'rest'; readonly report: PairReport }
+  | { readonly kind: 'nothing-runs'; readonly message: string }
+  /** It will not come to rest by itself. */
+  | { readonly kind: 'stuck'; readonly message: string }
+  | { readonly kind: 'timeout'; readonly message: string };
+
+export interface WaitOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  /** For somebody who looks on. */
+  readonly progress?: (report: PairReport) => void;
+}
+
+const EVERY_MS = 100;
+/** One look may take long on a slow mount. */
+const LOOK_MS = 120_000;
+/** Without processes for this long nothing runs: one that died is started again by then. */
+const GRACE_MS = 5000;
+
+export async function waitForRest(pair: KnownPair, options: WaitOptions): Promise<Rest> {
+  if (pair.redis === null) return nothingRuns(pair);
+  const link = openRedis(pair.redis, { name: 'lazysync-cli' });
+  try {
+    return await new Waiting(pair, link, options).untilRest();
+  } finally {
+    await link.close();
+  }
+}
+
+function nothingRuns({ id }: KnownPair): Rest {
+  return { kind: 'nothing-runs', message: `Nothing runs for the pair ${id}: start it with "lazysync up".` };
+}
+
+class Waiting {
+  readonly #pair: KnownPair;
+  readonly #link: RedisLink;
+  readonly #options: WaitOptions;
+  readonly #end: number;
+  #absentSince: number | null = null;
+  #wasThere = false;
+
+  constructor(pair: KnownPair, link: RedisLink, options: WaitOptions) {
+    this.#pair = pair;
+    this.#link = link;
+    this.#options = options;
+    this.#end = performance.now() + options.timeoutMs;
+  }
+
+  async untilRest(): Promise<Rest> {
+    let last: PairReport | null = null;
+    for (;;) {
+      const before = await this.#untilDrained();
+      if ('kind' in before) return before;
+      last = before;
+      const answer = await requestLook(
+        this.#link,
+        this.#pair.id,
+        Math.min(this.#left(), LOOK_MS),
+        this.#options.signal,
+      );
+      const after = await this.#untilDrained();
+      if ('kind' in after) return after;
+      const quiet = after.status.lastChange === last.status.lastChange;
+      if (answer !== null && answer.problem === null && answer.published === 0 && quiet)
+        return { kind: 'rest', report: after };
+      if (answer === null || answer.problem !== null) await systemClock.sleep(EVERY_MS, this.#options.signal);
+    }
+  }
+
+  #left(): number {
+    return Math.max(1, this.#end - performance.now());
+  }
+
+  /** The report of a moment in which nothing was queued or under way, or why there will be none. */
+  async #untilDrained(): Promise<PairReport | Rest> {
+    for (;;) {
+      this.#options.signal?.throwIfAborted();
+      const [report] = await readReports([this.#pair]);
+      if (report === undefined) return nothingRuns(this.#pair);
+      this.#options.progress?.(report);
+      const { state, queued, transfers, worker, watchers } = report.status;
+      const now = performance.now();
+      if (worker.length === 0 || watchers.length === 0) {
+        this.#absentSince ??= now;
+        if (!this.#wasThere && worker.length === 0 && watchers.length === 0) return nothingRuns(this.#pair);
+        if (now - this.#absentSince > GRACE_MS) return nothingRuns(this.#pair);
+      } else {
+        this.#absentSince = null;
+        this.#wasThere = true;
+        const reason = stuckIn(report);
+        if (reason !== null) return { kind: 'stuck', message: reason };
+        if (state === 'idle' && queued === 0 && transfers === 0) return report;
+      }
+      if (now >= this.#end) return { kind: 'timeout', message: this.#late(report) };
+      await systemClock.sleep(Math.min(EVERY_MS, this.#left()), this.#options.signal);
+    }
+  }
+
+  #late({ status }: PairReport): string {
+    const seconds = Math.round(this.#options.timeoutMs / 100) / 10;
+    const left = [`${status.queued} queued`, `${status.transfers} transfers`, `state ${status.state}`].join(', ');
+    return `The pair ${this.#pair.id} is not at rest after ${seconds} s: ${left}.`;
+  }
+}
+
+function stuckIn({ status: { id, state }, why }: PairReport): string | null {
+  const because = why === null ? '' : `: ${why.replace(/\.$/, '')}`;
+  switch (state) {
+    case 'paused':
+      return `The pair ${id} is paused${because}.`;
+    case 'held':
+      return `The pair ${id} is held${because}.`;
+    case 'halted':
+      return `The pair ${id} is halted${because}.`;
+    case 'remote-offline':
+      return `The remote of the pair ${id} does not answer${because}.`;
+    case 'stopped':
+    case 'starting':
+    case 'syncing':
+    case 'idle':
+      return null;
+  }
+}
