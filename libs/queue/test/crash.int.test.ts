@@ -146,6 +146,7 @@ test('redis killed with SIGKILL while publisher and worker go on: it comes back,
 
 test('with Redis away, publisher and worker can be closed, and a process ends by itself', async () => {
   const other = await startTestRedis();
+  open.push({ close: () => other.close() }); // a second close changes nothing
   const its = link(other.redis);
   const made = createPublisher({ pair, producer: 'cli', redis: its, epoch: 'e1', closeMs: 100 });
   await made.publish([change('f0')]);
