@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeEffective } from '@lazysync/config';
+import { defaultSettings, writeEffective } from '@lazysync/config';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startRedis, type TestRedis } from './support/redis.ts';
 import { until } from './support/until.ts';
@@ -22,7 +22,7 @@ beforeAll(async () => {
   effective = join(folder, 'effective.json');
   const state = join(folder, 'state');
   mkdirSync(state);
-  const pair = { id: 'p', local: '/l', remote: '/r', state: join(state, 'p'), settings: { ignore: [] } };
+  const pair = { id: 'p', local: '/l', remote: '/r', state: join(state, 'p'), settings: defaultSettings() };
   writeEffective(effective, { v: 1, boot: 'b', state, redis: redis.address, pairs: [pair] });
 });
 afterEach(() => {
@@ -77,7 +77,7 @@ test('it ends within a second without Redis too', async () => {
     boot: 'b',
     state: folder,
     redis: { kind: 'socket', path: join(folder, 'nobody') },
-    pairs: [{ id: 'p', local: '/l', remote: '/r', state: folder, settings: { ignore: [] } }],
+    pairs: [{ id: 'p', local: '/l', remote: '/r', state: folder, settings: defaultSettings() }],
   });
   const { child, port, exit, said } = start(['--effective', lonely, '--port', '0']);
   expect((await fetch(`http://127.0.0.1:${await port}/healthz`)).status).toBe(503);
