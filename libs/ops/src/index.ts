@@ -8,4 +8,3 @@ export * from './mounts.ts';
 export * from './parent.ts';
 export * from './shutdown.ts';
 export * from './syscalls.ts';
-export * from './parent.ts';
