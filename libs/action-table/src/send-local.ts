@@ -82,11 +82,12 @@ function sendStub(it: Case): Decision {
       'This stub belongs to another pair: move the file itself there, or remove the stub.',
     );
   }
-  if (local.points === view.path) {
-    return removal(it, 'local', 'the file that this stub stood for is not in the remote', true);
-  }
   if (view.origin === undefined) return need('origin');
   const { origin } = view;
+  // Away and back again: what it stands for may have gone to the trash in between.
+  if (local.points === view.path && origin?.remote.kind !== 'file') {
+    return removal(it, 'local', 'the file that this stub stood for is not in the remote', true);
+  }
   if (origin === null || origin.remote.kind !== 'file') {
     if (it.base?.kind === 'file' && it.base.form === 'stub' && remote.kind === 'file') {
       return stepAndAgain(

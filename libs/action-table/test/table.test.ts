@@ -377,7 +377,21 @@ describe('stubs', () => {
       { base: asStub, local: stub('b', 3), remote: file(there), origin: null },
       'repoint local again',
     ],
-    ['own, but there is nothing in remote', { base: null, local: link, remote: absent }, 'remove local again'],
+    [
+      'own, but there is nothing in remote, nor in its trash',
+      { base: null, local: link, remote: absent, origin: null },
+      'remove local again',
+    ],
+    [
+      'own, away and back while its file went to the trash: the file comes back, too',
+      {
+        base: null,
+        local: link,
+        remote: absent,
+        origin: { record: stubRow('.lazysync/trash/1/a/f.txt', there, 15), local: absent, remote: file(there) },
+      },
+      'move remote again',
+    ],
     ['made by hand where the copy was', { base: copy, local: link, remote: file(there) }, 'nothing put'],
     [
       'made by hand where the copy was, with a new version',

@@ -121,6 +121,8 @@ export const EVERYTHING: Limits = {
   plain: false,
 };
 
+const WRITING: readonly Deed[] = ['overwrite', 'save', 'mkdir'];
+
 const gap = fc.oneof(
   { withCrossShrink: true },
   { weight: 4, arbitrary: fc.constant(REST) },
@@ -132,9 +134,12 @@ const gap = fc.oneof(
 export function histories(limits: Limits): fc.Arbitrary<History> {
   const path = fc.nat(limits.paths - 1);
   const client = fc.nat(limits.clients - 1);
+  // Half of what happens makes or changes content: else there is little to lose.
+  const writing = limits.deeds.filter((one) => WRITING.includes(one));
+  const any = fc.constantFrom(...limits.deeds);
   const user: fc.Arbitrary<UserAction> = fc.record({
     kind: fc.constant('user' as const),
-    deed: fc.constantFrom(...limits.deeds),
+    deed: writing.length === 0 ? any : fc.oneof(fc.constantFrom(...writing), any),
     where: fc.constantFrom(...limits.wheres),
     client,
     path,
@@ -161,7 +166,7 @@ export function histories(limits: Limits): fc.Arbitrary<History> {
       ? fc.constant(true)
       : fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
     astray: limits.plain ? fc.constant(false) : fc.boolean(),
-    before: fc.array(user, { maxLength: 4 }),
+    before: fc.array(user, { maxLength: 6 }),
     actions: fc.array(action, { minLength: 1, maxLength: limits.length }),
   });
 }

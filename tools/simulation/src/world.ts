@@ -1,9 +1,19 @@
 /** Runs one history: trees, clients, users and fate, and looks at every act on a tree as it happens. */
 import { createHash } from 'node:crypto';
+import type { RelPath } from '@lazysync/event-model';
 import type { PairPorts } from '@lazysync/sync-worker/pair';
 import { createCensus, isOwnPath, isVisible } from './census.ts';
 import { Client, type Hints, isIgnored, prepareRoot, UUID } from './client.ts';
-import { type Action, type FateAction, type History, PATHS, REST, tell, type UserAction } from './history.ts';
+import {
+  type Action,
+  type Deed,
+  type FateAction,
+  type History,
+  PATHS,
+  REST,
+  tell,
+  type UserAction,
+} from './history.ts';
 import type { MountOptions } from './mount.ts';
 import { createRandom } from './random.ts';
 import { createScheduler } from './scheduler.ts';
@@ -33,6 +43,19 @@ export interface RunOptions {
   readonly verbose?: boolean;
 }
 
+const ON_SOMETHING: ReadonlySet<Deed> = new Set([
+  'same-size',
+  'append',
+  'backup-save',
+  'remove',
+  'move',
+  'copy',
+  'swap',
+  'chmod',
+  'touch',
+  'relink',
+  'read',
+]);
 const START = Date.UTC(2024, 0, 1);
 const MOST_CALLS = 60_000;
 const CALM: Hints = { lose: 0, double: 0, late: 0, shuffle: false, wrongKind: 0 };
@@ -120,6 +143,8 @@ export function createWorld(history: History, options: RunOptions = {}) {
       case 'appeared':
       case 'renamed':
         placed.set(`${tree.name}:${act.path}`, scheduler.calls);
+        // A stub under an ignored name is nobody's any more; its file goes to the trash.
+        if (act.node.kind === 'symlink' && isIgnored(act.path as RelPath)) dismiss(act.node.text);
         break;
       case 'touched':
         break;
@@ -249,12 +274,25 @@ export function createWorld(history: History, options: RunOptions = {}) {
     };
   }
 
-  function callsOf(action: UserAction): user.Call[] {
+  /** People act on what is there. */
+  function somethingOf(tree: Tree, n: number): string {
+    const there: string[] = [];
+    tree.walk((path) => {
+      if (!isOwnPath(path)) there.push(path);
+    });
+    return there[n % Math.max(1, there.length)] ?? (PATHS[n] as string);
+  }
+
+  function callsOf(action: UserAction): { readonly calls: user.Call[]; readonly about: string } {
     const shell = shellOf(action);
-    const path = PATHS[action.path] as string;
-    const to = PATHS[action.to] as string;
+    const path = ON_SOMETHING.has(action.deed) ? somethingOf(shell.tree, action.path) : (PATHS[action.path] as string);
+    const to = action.deed === 'swap' ? somethingOf(shell.tree, action.to) : (PATHS[action.to] as string);
     const relative = random.chance(0.5) ? (to.split('/').at(-1) as string) : `/elsewhere/${to}`;
-    switch (action.deed) {
+    return { calls: deedCalls(action.deed, shell, path, to, relative), about: `${path} ${to}` };
+  }
+
+  function deedCalls(deed: Deed, shell: user.Shell, path: string, to: string, relative: string): user.Call[] {
+    switch (deed) {
       case 'overwrite':
         return user.overwrite(shell, path, fresh());
       case 'same-size':
@@ -292,7 +330,8 @@ export function createWorld(history: History, options: RunOptions = {}) {
   }
 
   function perform(action: UserAction, spread: boolean): void {
-    trace(`USER ${tell(action)}`);
+    const { calls, about } = callsOf(action);
+    trace(`USER ${tell(action)}: ${about}`);
     let at = 0;
     const client = clients[action.client % clients.length] as Client;
     // Somebody at the mount is seen by this host's kernel.
@@ -312,7 +351,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
         remote.observer = observer;
       }
     };
-    for (const call of callsOf(action)) {
+    for (const call of calls) {
       if (!spread) run(call);
       else {
         scheduler.schedule(at, () => run(call));
