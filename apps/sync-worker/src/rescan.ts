@@ -9,6 +9,7 @@ import {
   type Cause,
   depthOf,
   type Entry,
+  isSameOrBelow,
   joinPath,
   type PathView,
   type RelPath,
@@ -17,6 +18,7 @@ import {
 } from '@lazysync/event-model';
 import type { Listing, Replica } from '@lazysync/replica';
 import { massDelete } from './holds.ts';
+import { lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
 import type { PathSettler, Seen } from './settle-path.ts';
 
@@ -53,14 +55,24 @@ export interface RescanProgress {
 export function createRescan(ports: PairPorts, settler: PathSettler, progress: (now: RescanProgress) => void) {
   const { base } = ports;
 
-  function reportUnsyncable(listing: Listing | undefined, replica: Replica): void {
+  function reportUnsyncable(listing: Listing | undefined, replica: Replica, visited: Set<RelPath>): void {
     if (listing?.kind !== 'listing') return;
     for (const name of listing.unsyncable) {
       const message = `The name is not UTF-8 and can not be synced; it stays in ${replica.side} only.`;
-      base.putProblem(
-        { code: 'bad-name', path: joinPath(listing.path, name), side: replica.side, message },
-        ports.now(),
-      );
+      const path = joinPath(listing.path, name);
+      visited.add(path);
+      base.putProblem({ code: 'bad-name', path, side: replica.side, message }, ports.now());
+    }
+  }
+
+  /** Problems of paths that are not there any more are nobody's; others, that the walk did not come by, are retried. */
+  async function mendProblems(root: RelPath, visited: ReadonlySet<RelPath>): Promise<void> {
+    for (const { path } of base.problems()) {
+      if (path === ROOT || !isSameOrBelow(path, root) || visited.has(path)) continue;
+      const here = await lookAt(ports.local, path);
+      const there = await lookAt(ports.remote, path);
+      if (here.kind === 'absent' && there.kind === 'absent' && base.get(path) === null) base.clearProblem(path);
+      else await settler.settle(path, BOTH);
     }
   }
 
@@ -125,6 +137,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       if (base.get(root)?.kind !== 'directory') return;
     }
     const deletes: Later[] = [];
+    const visited = new Set<RelPath>();
     let done = 0;
     let total = 0;
     const level: RelPath[] = [root];
@@ -137,8 +150,8 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       const later: Later[] = [];
       const folders: RelPath[] = [];
       chunk.forEach((dir, i) => {
-        reportUnsyncable(here[i], ports.local);
-        reportUnsyncable(there[i], ports.remote);
+        reportUnsyncable(here[i], ports.local, visited);
+        reportUnsyncable(there[i], ports.remote, visited);
         const local = entriesOf(here[i]);
         const remote = entriesOf(there[i]);
         const rows = new Map(base.children(dir).map((row) => [row.path, row]));
@@ -150,6 +163,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
           const seen = { local: local.get(name) ?? missing(here[i]), remote: remote.get(name) ?? missing(there[i]) };
           if (ports.ignored(path, seen.local.kind === 'directory' || seen.remote.kind === 'directory')) continue;
           total++;
+          visited.add(path);
           const view: PathView = { path, base: rows.get(path) ?? null, movedFrom: base.movedFrom(path), ...seen };
           const decision = planPath(view, BOTH, ports.policy);
           if (decision.kind === 'nothing') {
@@ -181,6 +195,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     deletes.sort((a, b) => depthOf(b.path) - depthOf(a.path));
     const kept = new Set(await askForMany(deletes));
     for (const { path, seen } of deletes) if (!kept.has(path)) await settler.settle(path, BOTH, seen);
+    await mendProblems(root, visited);
     progress({ done: total, total });
     base.record([{ kind: 'repointed', path: root }], []);
   }

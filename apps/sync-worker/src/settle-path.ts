@@ -205,7 +205,12 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
             return outcome.problem.code === 'not-empty' ? notEmpty(decision.step) : report(outcome.problem);
           }
           if (outcome.kind === 'stale') {
-            if (outcome.saw.kind === 'absent') await reviveFolder(decision.step.side, parentOf(path));
+            const folder = parentOf(path);
+            if (outcome.saw.kind === 'absent' && !(await reviveFolder(decision.step.side, folder))) {
+              // Something else lies where its folder was: that comes first, and this path may go with it.
+              await settle(folder, BOTH);
+              if (base.get(folder)?.kind !== 'directory') return 'its folder is not synced';
+            }
             continue;
           }
           acts.push(`${decision.step.kind} in ${decision.step.side} (${decision.why})`);

@@ -60,7 +60,7 @@ export const UUID = { local: 'uuid-local', remote: 'uuid-remote' };
 const SETTLE_MS = 200;
 
 export function isIgnored(path: RelPath): boolean {
-  return isOwnPath(path) || path.endsWith('.ign');
+  return isOwnPath(path) || path.split('/').some((name) => name.endsWith('.ign'));
 }
 
 /** Gives a tree its own folder, as `prepare` does. */
