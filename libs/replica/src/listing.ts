@@ -131,6 +131,22 @@ async function linkAt(fs: FsPort, path: string, stat: RawStat, context: EntryCon
   }
 }
 
+/** What a link said; by the time it was read it may have been anything. */
+function wordsOf(entry: Entry): string {
+  switch (entry.kind) {
+    case 'symlink':
+    case 'stub':
+      return `> ${entry.target}`;
+    case 'unknown':
+      return `?${entry.reason}`;
+    case 'absent':
+    case 'file':
+    case 'directory':
+    case 'other':
+      return `=${entry.kind}`;
+  }
+}
+
 /** atimes are left out, as are the ctimes of links: arming a stub moves them. */
 function digestOf(
   seen: readonly Seen[],
@@ -151,7 +167,7 @@ function digestOf(
       text += `${stat.kind} ${stat.size} ${stat.mtimeNs} ${stat.mode}`;
       if (exact) text += ` ${stat.ino}${stat.kind === 'symlink' ? '' : ` ${stat.ctimeNs}`}`;
       const link = links?.[i]?.entry;
-      if (stat.kind === 'symlink' && link !== undefined) text += JSON.stringify(link);
+      if (stat.kind === 'symlink' && link !== undefined) text += wordsOf(link);
     }
     text += '\0';
   }
