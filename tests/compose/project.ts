@@ -18,7 +18,7 @@ export async function whyNot(): Promise<string | null> {
     return null;
   } catch (error) {
     const { stderr = '', message } = error as Error & { stderr?: string };
-    return (stderr || message).trim().split('\n').at(-1) ?? 'no Docker engine answers';
+    return (stderr || message).trim().split('\n')[0] ?? 'no Docker engine answers';
   }
 }
 

@@ -16,7 +16,7 @@ export async function whyUnhealthy(
   host: string,
   env: NodeJS.ProcessEnv,
 ): Promise<string | null> {
-  switch (role) {
+  switch (role ?? '') {
     case 'dashboard':
       return await askDashboard(env.LAZYSYNC_DASHBOARD_PORT ?? '7420');
     case 'watcher':
