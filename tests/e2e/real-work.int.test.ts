@@ -58,9 +58,12 @@ function work(root: string): void {
 
 function atRest(): void {
   lab.wait(240);
+  // ORDER: comparing reads every stub, which downloads it.
+  expect(lab.status()).toMatchObject({ problems: 0, conflicts: 0, held: 0, queued: 0, transfers: 0 });
   expect(differences(lab.local, lab.remote)).toEqual([]);
   expect(() => git(lab.r('repo'), 'fsck', '--no-progress')).not.toThrow();
-  expect(lab.status()).toMatchObject({ problems: 0, conflicts: 0, held: 0, queued: 0, transfers: 0 });
+  lab.wait(240);
+  expect(differences(lab.local, lab.remote)).toEqual([]);
   for (const root of [lab.local, lab.remote]) expect(filesUnder(path.join(root, '.lazysync/stage'))).toEqual([]);
 }
 
