@@ -15,7 +15,7 @@ import {
 import type { BaseReader, Counts, Intent, StoredConflict, StoredProblem, Transfer } from './base.ts';
 import { decodeJson } from './json.ts';
 import { type Db, type Input, openDatabase, type Statement } from './open.ts';
-import { COLUMNS, fromRow, type Row } from './row.ts';
+import { COLUMNS, fromRow, type Row, toCell } from './row.ts';
 
 type NamedRow = Row & { readonly path: string; readonly name: string };
 
@@ -30,10 +30,16 @@ export interface ReaderCore extends BaseReader {
   movedFrom(path: RelPath): RelPath | null;
 }
 
-/** All rows of one directory lie between `path` and the first text that no longer begins with `path/`. */
-export function rangeBelow(path: RelPath): readonly [string, string] {
-  return path === '' ? ['', '\u{10FFFF}'] : [`${path}/`, `${path}0`];
+/**
+ * All that lies below a directory begins with `path/`: it is no less than that and less than `path0`, the next character.
+ * Below the root is everything: a blob comes after every text.
+ */
+export function rangeBelow(path: RelPath): readonly [string, string | Uint8Array] {
+  return path === '' ? ['', new Uint8Array(1)] : [`${path}/`, `${path}0`];
 }
+
+/** The own folder's rows are tombstones: they are no part of what is below the root. */
+const NOT_OWN = "NOT (d.path = '.lazysync' OR (d.path >= '.lazysync/' AND d.path < '.lazysync0'))";
 
 export function createReader(db: Db): ReaderCore {
   const prepare = (sql: string): Statement => {
@@ -49,16 +55,23 @@ export function createReader(db: Db): ReaderCore {
     `SELECT d.path, e.name, ${E_COLUMNS} FROM dir d JOIN entry e ON e.dir = d.id
      WHERE d.path = ? OR (d.path >= ? AND d.path < ?) ORDER BY d.path, e.name`,
   );
-  const anyBelow = prepare('SELECT 1 FROM dir d JOIN entry e ON e.dir = d.id WHERE d.path = ? LIMIT 1');
+  const everything = prepare(
+    `SELECT d.path, e.name, ${E_COLUMNS} FROM dir d JOIN entry e ON e.dir = d.id
+     WHERE ${NOT_OWN} ORDER BY d.path, e.name`,
+  );
+  const anyBelow = prepare(
+    `SELECT 1 FROM dir d JOIN entry e ON e.dir = d.id
+     WHERE d.path = ? OR (d.path >= ? AND d.path < ?) LIMIT 1`,
+  );
   const byInode = prepare(
     `SELECT d.path, e.name, ${E_COLUMNS} FROM entry e JOIN dir d ON d.id = e.dir WHERE e.l_ino = ?`,
   );
-  const buried = prepare('SELECT trashed FROM tombstone WHERE path = ? ORDER BY id DESC LIMIT 1');
+  const buried = prepare('SELECT trashed, id FROM tombstone WHERE path = ? ORDER BY id DESC LIMIT 1');
   const moved = prepare('SELECT from_path FROM moved WHERE path = ?');
   const metaOf = prepare('SELECT value FROM meta WHERE key = ?');
   const countRows = prepare(
     `SELECT e.kind, count(*) AS n, sum(e.l_size) AS l, sum(e.r_size) AS r FROM dir d JOIN entry e ON e.dir = d.id
-     WHERE d.path NOT LIKE '.lazysync%' GROUP BY e.kind`,
+     WHERE ${NOT_OWN} GROUP BY e.kind`,
   );
   const named = (rows: readonly unknown[]): BaseRecord[] =>
     (rows as readonly NamedRow[]).map((row) => fromRow(joinPath(row.path as RelPath, row.name), row));
@@ -74,22 +87,23 @@ export function createReader(db: Db): ReaderCore {
     get,
     children: (path) =>
       (direct.all(path) as unknown as NamedRow[]).map((row) => fromRow(joinPath(path, row.name), row)),
-    below: (path) => named(deep.all(path, ...rangeBelow(path))),
-    hasBelow: (path) => anyBelow.get(path) !== undefined,
+    below: (path) => named(path === '' ? everything.all() : deep.all(path, ...rangeBelow(path))),
+    hasBelow: (path) => anyBelow.get(path, ...rangeBelow(path)) !== undefined,
     directories: () =>
-      all<{ path: string }>(`SELECT path FROM dir WHERE path NOT LIKE '.lazysync%' ORDER BY path`).map(
+      all<{ path: string }>(`SELECT d.path FROM dir d WHERE ${NOT_OWN} ORDER BY d.path`).map(
         (row) => row.path as RelPath,
       ),
     withIdentity: (identity) =>
-      named(byInode.all(identity.ino)).filter((record) => sameIdentity(recordIdentity(record), identity)),
+      named(byInode.all(toCell(identity.ino))).filter((record) => sameIdentity(recordIdentity(record), identity)),
     tombstone: (path) => {
+      let latest: { readonly id: bigint; readonly lies: RelPath } | null = null;
       for (let at = path; at !== ''; at = parentOf(at)) {
-        const found = buried.get(at) as { trashed: string } | undefined;
-        if (found === undefined) continue;
+        const found = buried.get(at) as { trashed: string; id: bigint } | undefined;
+        if (found === undefined || (latest !== null && found.id < latest.id)) continue;
         const lies = rebase(path, at, found.trashed as RelPath);
-        if (get(lies) !== null) return lies;
+        if (get(lies) !== null) latest = { id: found.id, lies };
       }
-      return null;
+      return latest === null ? null : latest.lies;
     },
     movedFrom: (path) => {
       for (let at = path; at !== ''; at = parentOf(at)) {

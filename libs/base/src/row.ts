@@ -1,5 +1,5 @@
 /** A base record as one row, and back. */
-import type { BaseRecord, RelPath } from '@lazysync/event-model';
+import type { BaseRecord, Identity, RelPath } from '@lazysync/event-model';
 
 const KIND = { directory: 0, stub: 1, copy: 2, symlink: 3, residual: 4 } as const;
 const RACY = 1;
@@ -12,6 +12,20 @@ export const COLUMNS =
   'kind, r_size, r_mtime, r_mode, l_size, l_mtime, l_ctime, l_mode, l_dev, l_ino, l_birth, hash, flags, text1, text2';
 
 export type RowCells = readonly Cell[];
+
+const INT64_MAX = 2n ** 63n - 1n;
+
+/** SQLite's integers have 64 bits with a sign; inodes have none, and times far off have more: those are kept as text. */
+export function toCell(value: bigint): bigint | Uint8Array {
+  return value <= INT64_MAX && value >= -INT64_MAX ? value : Buffer.from(value.toString());
+}
+
+function fromCell(cell: bigint | Uint8Array | null): bigint {
+  if (cell === null) return 0n;
+  return typeof cell === 'bigint' ? cell : BigInt(Buffer.from(cell).toString());
+}
+
+const identityCells = ({ dev, ino, birthNs }: Identity): Cell[] => [toCell(dev), toCell(ino), toCell(birthNs)];
 
 const none = (count: number): null[] => new Array<null>(count).fill(null);
 
@@ -27,9 +41,7 @@ export function toCells(record: BaseRecord): RowCells {
         null,
         null,
         record.localMode,
-        record.local.dev,
-        record.local.ino,
-        record.local.birthNs,
+        ...identityCells(record.local),
         ...none(4),
       ];
     case 'symlink':
@@ -37,10 +49,10 @@ export function toCells(record: BaseRecord): RowCells {
     case 'residual':
       return [KIND.residual, ...none(12), record.side, record.why];
     case 'file': {
-      const { size, mtimeNs, mode } = record.remote;
+      const { size, mode } = record.remote;
+      const mtimeNs = toCell(record.remote.mtimeNs);
       if (record.form === 'stub') {
-        const { dev, ino, birthNs } = record.link;
-        return [KIND.stub, size, mtimeNs, mode, ...none(4), dev, ino, birthNs, ...none(4)];
+        return [KIND.stub, size, mtimeNs, mode, ...none(4), ...identityCells(record.link), ...none(4)];
       }
       const { local } = record;
       return [
@@ -49,12 +61,10 @@ export function toCells(record: BaseRecord): RowCells {
         mtimeNs,
         mode,
         local.size,
-        local.mtimeNs,
-        local.ctimeNs,
+        toCell(local.mtimeNs),
+        toCell(local.ctimeNs),
         local.mode,
-        local.dev,
-        local.ino,
-        local.birthNs,
+        ...identityCells(local),
         Buffer.from(record.hash, 'hex'),
         (record.racy ? RACY : 0) | (record.origin === 'local' ? FROM_LOCAL : 0),
         null,
@@ -67,15 +77,15 @@ export function toCells(record: BaseRecord): RowCells {
 export interface Row {
   readonly kind: bigint;
   readonly r_size: bigint | null;
-  readonly r_mtime: bigint | null;
+  readonly r_mtime: bigint | Uint8Array | null;
   readonly r_mode: bigint | null;
   readonly l_size: bigint | null;
-  readonly l_mtime: bigint | null;
-  readonly l_ctime: bigint | null;
+  readonly l_mtime: bigint | Uint8Array | null;
+  readonly l_ctime: bigint | Uint8Array | null;
   readonly l_mode: bigint | null;
-  readonly l_dev: bigint | null;
-  readonly l_ino: bigint | null;
-  readonly l_birth: bigint | null;
+  readonly l_dev: bigint | Uint8Array | null;
+  readonly l_ino: bigint | Uint8Array | null;
+  readonly l_birth: bigint | Uint8Array | null;
   readonly hash: Uint8Array | null;
   readonly flags: bigint | null;
   readonly text1: string | null;
@@ -88,7 +98,7 @@ export function fromRow(path: RelPath, row: Row): BaseRecord {
       return {
         kind: 'directory',
         path,
-        local: { dev: row.l_dev ?? 0n, ino: row.l_ino ?? 0n, birthNs: row.l_birth ?? 0n },
+        local: { dev: fromCell(row.l_dev), ino: fromCell(row.l_ino), birthNs: fromCell(row.l_birth) },
         localMode: Number(row.l_mode),
         remoteMode: Number(row.r_mode),
       };
@@ -97,9 +107,9 @@ export function fromRow(path: RelPath, row: Row): BaseRecord {
     case KIND.residual:
       return { kind: 'residual', path, side: row.text1 === 'remote' ? 'remote' : 'local', why: row.text2 ?? '' };
     default: {
-      const remote = { size: Number(row.r_size), mtimeNs: row.r_mtime ?? 0n, mode: Number(row.r_mode) };
+      const remote = { size: Number(row.r_size), mtimeNs: fromCell(row.r_mtime), mode: Number(row.r_mode) };
       if (Number(row.kind) === KIND.stub) {
-        const link = { dev: row.l_dev ?? 0n, ino: row.l_ino ?? 0n, birthNs: row.l_birth ?? 0n };
+        const link = { dev: fromCell(row.l_dev), ino: fromCell(row.l_ino), birthNs: fromCell(row.l_birth) };
         return { kind: 'file', form: 'stub', path, remote, link };
       }
       const flags = Number(row.flags);
@@ -110,12 +120,12 @@ export function fromRow(path: RelPath, row: Row): BaseRecord {
         remote,
         local: {
           size: Number(row.l_size),
-          mtimeNs: row.l_mtime ?? 0n,
-          ctimeNs: row.l_ctime ?? 0n,
+          mtimeNs: fromCell(row.l_mtime),
+          ctimeNs: fromCell(row.l_ctime),
           mode: Number(row.l_mode),
-          dev: row.l_dev ?? 0n,
-          ino: row.l_ino ?? 0n,
-          birthNs: row.l_birth ?? 0n,
+          dev: fromCell(row.l_dev),
+          ino: fromCell(row.l_ino),
+          birthNs: fromCell(row.l_birth),
         },
         hash: Buffer.from(row.hash ?? new Uint8Array()).toString('hex'),
         racy: (flags & RACY) !== 0,

@@ -11,21 +11,28 @@ export function openBase(file: string): Base {
   const db = openDatabase(file, 'write');
   const reader = createReader(db);
   const findDir = db.prepare('SELECT id FROM dir WHERE path = ?');
+  const anyDir = db.prepare('SELECT 1 FROM dir WHERE path = ? OR (path >= ? AND path < ?) LIMIT 1');
   const addDir = db.prepare('INSERT INTO dir (path) VALUES (?)');
   const marks = COLUMNS.split(', ')
     .map(() => '?')
     .join(', ');
   const putRow = db.prepare(`INSERT OR REPLACE INTO entry (dir, name, ${COLUMNS}) VALUES (?, ?, ${marks})`);
-  const dropRow = db.prepare('DELETE FROM entry WHERE dir = ? AND name = ?');
+  const dropEntry = db.prepare('DELETE FROM entry WHERE dir = ? AND name = ?');
   const dropRowsBelow = db.prepare(
     'DELETE FROM entry WHERE dir IN (SELECT id FROM dir WHERE path = ? OR (path >= ? AND path < ?))',
   );
   const dropDirs = db.prepare('DELETE FROM dir WHERE path = ? OR (path >= ? AND path < ?)');
   const moveRow = db.prepare('UPDATE entry SET dir = ?, name = ? WHERE dir = ? AND name = ?');
-  const moveDirs = db.prepare('UPDATE dir SET path = ? || substr(path, ?) WHERE path = ? OR (path >= ? AND path < ?)');
+  const moveDirs = db.prepare(
+    'UPDATE dir SET path = ? || substr(path, length(?) + 1) WHERE path = ? OR (path >= ? AND path < ?)',
+  );
   const addTombstone = db.prepare('INSERT INTO tombstone (path, trashed) VALUES (?, ?)');
   const originalOf = db.prepare('SELECT path FROM tombstone WHERE trashed = ?');
-  const addMoved = db.prepare('INSERT OR IGNORE INTO moved (path, from_path) VALUES (?, ?)');
+  const dropTombstones = db.prepare('DELETE FROM tombstone WHERE trashed = ? OR (trashed >= ? AND trashed < ?)');
+  const addMoved = db.prepare('INSERT OR REPLACE INTO moved (path, from_path) VALUES (?, ?)');
+  const moveMoved = db.prepare(
+    'UPDATE moved SET path = ? || substr(path, length(?) + 1) WHERE path = ? OR (path >= ? AND path < ?)',
+  );
   const dropMoved = db.prepare('DELETE FROM moved WHERE path = ? OR (path >= ? AND path < ?)');
   const addIntent = db.prepare('INSERT OR REPLACE INTO intent (slot, side, step, at) VALUES (?, ?, ?, ?)');
   const dropIntent = db.prepare('DELETE FROM intent WHERE slot = ?');
@@ -39,6 +46,10 @@ export function openBase(file: string): Base {
   const dropProblemsBelow = db.prepare('DELETE FROM problem WHERE path = ? OR (path >= ? AND path < ?)');
   const addConflict = db.prepare('INSERT OR REPLACE INTO conflict (conflict, path, at) VALUES (?, ?, ?)');
   const dropConflict = db.prepare('DELETE FROM conflict WHERE conflict = ?');
+  const dropConflicts = db.prepare('DELETE FROM conflict WHERE conflict = ? OR (conflict >= ? AND conflict < ?)');
+  const moveConflicts = db.prepare(
+    'UPDATE OR REPLACE conflict SET conflict = ? || substr(conflict, length(?) + 1) WHERE conflict >= ? AND conflict < ?',
+  );
   const addMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
   const addCommand = db.prepare('INSERT OR IGNORE INTO command (id, at) VALUES (?, unixepoch())');
 
@@ -46,22 +57,43 @@ export function openBase(file: string): Base {
     const row = findDir.get(path) as { id: number } | undefined;
     return row === undefined ? addDir.run(path).lastInsertRowid : row.id;
   };
+  const dropRow = (path: RelPath): void => {
+    const dir = findDir.get(parentOf(path)) as { id: number } | undefined;
+    if (dir !== undefined) dropEntry.run(dir.id, nameOf(path));
+  };
+  const dropBelow = (path: RelPath): void => {
+    dropRowsBelow.run(path, ...rangeBelow(path));
+    if (path !== '') dropDirs.run(path, ...rangeBelow(path));
+  };
   const put = (record: BaseRecord): void => {
     putRow.run(dirId(parentOf(record.path)), nameOf(record.path), ...toCells(record));
     if (record.kind === 'directory') dirId(record.path);
+    // Rows left below a file would be taken for things deleted, should a directory come back under its name.
+    else if (anyDir.get(record.path, ...rangeBelow(record.path)) !== undefined) dropBelow(record.path);
   };
   const forget = (path: RelPath): void => {
-    dropRow.run(dirId(parentOf(path)), nameOf(path));
     const range = [path, ...rangeBelow(path)] as const;
-    dropRowsBelow.run(...range);
-    if (path !== '') dropDirs.run(...range);
-    dropConflict.run(path);
+    dropRow(path);
+    dropBelow(path);
+    dropMoved.run(...range);
+    dropConflicts.run(...range);
+    if (isOwn(path)) dropTombstones.run(...range);
   };
+  /** Rows, where their stubs lead, and conflicts go along; what was at `to` is forgotten. */
   const move = (from: RelPath, to: RelPath): void => {
     if (from === to) return;
+    const led = ledTo(from);
     forget(to);
-    moveRow.run(dirId(parentOf(to)), nameOf(to), dirId(parentOf(from)), nameOf(from));
-    moveDirs.run(to, from.length + 1, from, ...rangeBelow(from));
+    const dir = findDir.get(parentOf(from)) as { id: number } | undefined;
+    if (dir !== undefined) moveRow.run(dirId(parentOf(to)), nameOf(to), dir.id, nameOf(from));
+    const range = [from, ...rangeBelow(from)] as const;
+    moveDirs.run(to, from, ...range);
+    moveMoved.run(to, from, ...range);
+    if (led !== from || !isOwn(to)) addMoved.run(to, led);
+    // A conflict file under another name is one that somebody has dealt with.
+    dropConflict.run(from);
+    if (isOwn(to)) dropConflicts.run(...range);
+    else moveConflicts.run(to, from, ...rangeBelow(from));
   };
   /** Where the stubs of a thing that lies at `path` lead: its name before it was moved or buried. */
   const ledTo = (path: RelPath): RelPath => {
@@ -82,7 +114,6 @@ export function openBase(file: string): Base {
         forget(change.path);
         break;
       case 'move':
-        addMoved.run(change.to, ledTo(change.from));
         move(change.from, change.to);
         break;
       case 'leads':
@@ -92,6 +123,7 @@ export function openBase(file: string): Base {
         dropMoved.run(change.path, ...rangeBelow(change.path));
         break;
       case 'conflict':
+        moveConflicts.run(change.conflict, change.path, ...rangeBelow(change.path));
         forget(change.path);
         addConflict.run(change.conflict, change.path, Date.now());
         break;

@@ -1,0 +1,134 @@
+/** What the base keeps beside its rows: journal, transfers, problems, commands, and words of the pair. */
+import type { Problem, Step } from '@lazysync/event-model';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Base, type Intent, openBase, type Transfer } from '../src/index.ts';
+import { at, remote, stat, stub } from './records.ts';
+
+let base: Base;
+beforeEach(() => {
+  base = openBase(':memory:');
+});
+afterEach(() => {
+  base.close();
+});
+
+const upload: Step = {
+  kind: 'upload',
+  side: 'remote',
+  path: at('a/ü 😀.txt'),
+  source: stat(7, { mtimeNs: 2n ** 70n, ino: 2n ** 64n - 1n }),
+  expected: { kind: 'file', stat: stat(8) },
+};
+const intent = (slot: string, more: Partial<Intent> = {}): Intent => ({
+  slot,
+  side: 'remote',
+  step: upload,
+  at: 1_700_000_000_123,
+  ...more,
+});
+
+describe('the journal', () => {
+  test('keeps a step exactly, until it is cleared with what it came to', () => {
+    base.begin([intent('s1'), intent('s2')]);
+    expect(base.intents()).toEqual([intent('s1'), intent('s2')]);
+    base.record([{ kind: 'put', record: stub('a') }], ['s1']);
+    expect(base.intents()).toEqual([intent('s2')]);
+    base.record([], ['s2']);
+    expect(base.intents()).toEqual([]);
+    expect(base.get(at('a'))).not.toBeNull();
+  });
+
+  test('is written a second time once the content is staged', () => {
+    base.begin([intent('s')]);
+    const staged = { stat: stat(9), hash: 'ff', source: stat(10) };
+    base.begin([intent('s', { staged })]);
+    expect(base.intents()).toEqual([intent('s', { staged })]);
+  });
+
+  test('a slot that is not there may be cleared', () => {
+    base.record([], ['nothing']);
+    expect(base.intents()).toEqual([]);
+  });
+});
+
+test('one record is one transaction: what fails leaves nothing behind', () => {
+  base.begin([intent('s')]);
+  const bad = { ...stub('b'), remote: { ...remote, size: {} as number } };
+  expect(() =>
+    base.record(
+      [
+        { kind: 'put', record: stub('a') },
+        { kind: 'put', record: bad },
+      ],
+      ['s'],
+    ),
+  ).toThrow();
+  expect(base.get(at('a'))).toBeNull();
+  expect(base.intents()).toHaveLength(1);
+  base.record([{ kind: 'put', record: stub('a') }], ['s']);
+  expect(base.get(at('a'))).not.toBeNull();
+});
+
+test('transfers: put, put again, dropped', () => {
+  const transfer = (id: string, more: Partial<Transfer> = {}): Transfer => ({
+    id,
+    path: at('a'),
+    state: 'queued',
+    remote,
+    bytes: 0,
+    staged: null,
+    ...more,
+  });
+  base.putTransfer(transfer('t1'));
+  base.putTransfer(transfer('t2', { bytes: 5_000_000_000_000 }));
+  expect(base.transfers()).toEqual([transfer('t1'), transfer('t2', { bytes: 5_000_000_000_000 })]);
+  const done = transfer('t1', { state: 'staged', staged: { stat: stat(4), hash: 'aa', remote } });
+  base.putTransfer(done);
+  base.dropTransfer('t2');
+  base.dropTransfer('t3');
+  expect(base.transfers()).toEqual([done]);
+});
+
+describe('problems', () => {
+  const problem = (path: string, more: Partial<Problem> = {}): Problem => ({
+    code: 'failed',
+    path: at(path),
+    side: null,
+    message: 'It failed.',
+    ...more,
+  });
+
+  test('one per path, with the time since when', () => {
+    base.putProblem(problem('b'), 5);
+    base.putProblem(problem('a', { side: 'remote' }), 6);
+    base.putProblem(problem('b', { code: 'no-space', side: 'local', message: 'Full.' }), 7);
+    expect(base.problems()).toEqual([
+      { ...problem('a', { side: 'remote' }), since: 6 },
+      { ...problem('b', { code: 'no-space', side: 'local', message: 'Full.' }), since: 5 },
+    ]);
+  });
+
+  test('cleared at a path, and at and below one', () => {
+    for (const path of ['d', 'd/x', 'd/e/y', 'd.x', 'd0', 'dx']) base.putProblem(problem(path), 1);
+    base.clearProblem(at('d/x'));
+    base.clearProblem(at('nothing'));
+    expect(base.problems()).toHaveLength(5);
+    base.clearProblemsBelow(at('d'));
+    expect(base.problems().map((one) => one.path)).toEqual(['d.x', 'd0', 'dx']);
+    base.putProblem(problem('\u{10FFFF}x'), 1);
+    base.clearProblemsBelow(at(''));
+    expect(base.problems()).toEqual([]);
+  });
+});
+
+test('a command is claimed once', () => {
+  expect([base.claimCommand('a'), base.claimCommand('a'), base.claimCommand('b')]).toEqual([true, false, true]);
+});
+
+test('words of the pair', () => {
+  expect(base.meta('state')).toBeNull();
+  base.setMeta('state', 'idle');
+  base.setMeta('state', 'syncing');
+  base.setMeta('why', '');
+  expect([base.meta('state'), base.meta('why')]).toEqual(['syncing', '']);
+});
