@@ -50,10 +50,31 @@ export interface SettlerHooks {
   readonly changed: () => void;
 }
 
+/** Takes away a file of the user's from local: a stub or an empty folder is made again at no cost. */
+function takesCopy(decision: Decision): boolean {
+  if (decision.kind !== 'step' || decision.step.side !== 'local') return false;
+  const { step } = decision;
+  switch (step.kind) {
+    case 'remove':
+    case 'dehydrate':
+    case 'move':
+      return step.expected.kind !== 'stub' && !(step.kind === 'remove' && step.expected.kind === 'directory');
+    case 'make-stub':
+    case 'make-directory':
+    case 'make-symlink':
+    case 'hydrate':
+    case 'repoint':
+    case 'set-metadata':
+      return false;
+  }
+}
+
 const BOTH: Cause = { side: 'both', hydrate: false };
 
 export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettler {
   const { base } = ports;
+  /** Paths that are being brought to rest right now: a folder waits for what is in it, never the other way round, too. */
+  const settling = new Set<RelPath>();
 
   function report(problem: Problem): string {
     base.putProblem(problem, ports.now());
@@ -164,6 +185,16 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
   async function settle(path: RelPath, cause: Cause, seen: Seen = {}): Promise<string> {
     if (ports.ignored(path, false)) return 'ignored';
     if (!(await ensureParent(path))) return 'its folder is not synced';
+    const outermost = !settling.has(path);
+    settling.add(path);
+    try {
+      return await settleOne(path, cause, seen);
+    } finally {
+      if (outermost) settling.delete(path);
+    }
+  }
+
+  async function settleOne(path: RelPath, cause: Cause, seen: Seen): Promise<string> {
     let first = seen;
     let childrenDone = false;
     const acts: string[] = [];
@@ -174,6 +205,11 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
         { path, base: record, movedFrom, ...first },
         turn === 0 ? cause : { ...cause, side: 'both' },
       );
+      if (first.remote !== undefined && takesCopy(decision)) {
+        // What was seen ahead may be old by now, even by our own acts: a copy goes only for what is so at this moment.
+        first = {};
+        continue;
+      }
       first = {};
       switch (decision.kind) {
         case 'need':
@@ -207,6 +243,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
           if (outcome.kind === 'stale') {
             const folder = parentOf(path);
             if (outcome.saw.kind === 'absent' && !(await reviveFolder(decision.step.side, folder))) {
+              if (settling.has(folder)) return 'waits for its folder';
               // Something else lies where its folder was: that comes first, and this path may go with it.
               await settle(folder, BOTH);
               if (base.get(folder)?.kind !== 'directory') return 'its folder is not synced';

@@ -2,6 +2,7 @@
  * One client: the real worker of a pair on simulated trees, its lane, its watcher, and what may befall its processes.
  * What a kill takes with it is all that is only in memory; base, lane and trees stay.
  */
+import { createHash } from 'node:crypto';
 import { conflictPath, diffListing } from '@lazysync/action-table';
 import { type Base, openBase } from '@lazysync/base';
 import {
@@ -43,6 +44,7 @@ export interface ClientOptions {
   readonly hints: Hints;
   readonly trace: (line: string) => void;
   readonly bug: (error: unknown) => void;
+  readonly violate: (promise: string, what: string) => void;
   /** For planted bugs: the ports as the worker gets them. */
   readonly wrap?: (ports: PairPorts) => PairPorts;
 }
@@ -320,6 +322,7 @@ export class Client {
         const outcomes = [];
         for (const order of orders) {
           begin(order);
+          this.judgeConflict(order.step);
           const [outcome] = await replica.carryOut([order]);
           this.busy.clear();
           if (outcome === undefined) throw new Error('no outcome');
@@ -341,6 +344,20 @@ export class Client {
         return outcomes;
       },
     };
+  }
+
+  /** A conflict where only one side changed, or both in the same way, would be an invention. */
+  private judgeConflict(step: Step): void {
+    if (step.kind !== 'move' || step.side !== 'local' || step.expected.kind !== 'file') return;
+    const here = this.local.peek(step.from);
+    const there = this.it.remoteTree.peek(step.from);
+    if (here?.kind !== 'file' || there?.kind !== 'file') return;
+    const row = this.base.get(step.from);
+    const hash = (text: string): string => createHash('sha256').update(text, 'latin1').digest('hex');
+    if (here.text === there.text) this.it.violate('P3', `${step.from}: a conflict over the same content`);
+    if (row?.kind === 'file' && row.form === 'copy' && row.hash === hash(there.text)) {
+      this.it.violate('P3', `${step.from}: a conflict though the remote did not change`);
+    }
   }
 
   private ports(owner: Owner): PairPorts {
@@ -398,12 +415,14 @@ export class Client {
     const { working, worker } = this;
     if (this.running || job === undefined || working === null || worker.dead) return;
     this.running = true;
+    this.it.trace(`${this.name} job ${job.events.map((one) => `${one.side} ${one.kind} ${one.path}`).join(', ')}`);
     const { signal } = new AbortController();
     working.handlers.handle(job, { id: '', signal }).then(
       (verdict) => {
         if (worker.dead) return;
         this.running = false;
         if (verdict.kind === 'done') {
+          for (const { path, outcome } of verdict.outcomes) this.it.trace(`${this.name} ${path}: ${outcome}`);
           this.jobs.shift();
           this.done.push(job);
           this.kick();

@@ -109,6 +109,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
         mount: mountOf(history),
         hints: history.astray ? ASTRAY : CALM,
         trace,
+        violate,
         bug: (error) => {
           if (process.env.SIMBUG) console.log(error);
           violate('BUG', error instanceof Error ? String(error.stack) : String(error));
