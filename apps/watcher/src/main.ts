@@ -1,9 +1,19 @@
 /** Watches the pairs of an effective configuration: what happens to them becomes events of their lanes. */
 import os from 'node:os';
 import { parseArgs } from 'node:util';
+import type { BaseReader } from '@lazysync/base';
 import { type EffectivePair, readEffective } from '@lazysync/config';
 import { createLogger, createShutdown, exitWithParent, type Logger, type LogLevel, type Shutdown } from '@lazysync/ops';
-import { announce, createPublisher, onLookRequest, openRedis, PublisherClosed, type RedisLink } from '@lazysync/queue';
+import {
+  announce,
+  createPublisher,
+  laneCounts,
+  onLookRequest,
+  openRedis,
+  PublisherClosed,
+  type RedisLink,
+  RedisUnreachable,
+} from '@lazysync/queue';
 import { createIgnore, openEndpoint } from '@lazysync/replica';
 import { anchorsIn, openBaseView } from './base-view.ts';
 import { createOutbox } from './outbox.ts';
@@ -49,13 +59,25 @@ async function startPair(pair: EffectivePair, { boot, redis, shutdown, log }: Su
     remoteRoot: remote,
     anchors: () => anchorsIn(base.reader(), local),
   });
+  /** Of an empty lane too: a worker that was started by other means names the start otherwise. */
+  const startDone = async (reader: BaseReader): Promise<boolean> => {
+    if (reader.meta('ready') === boot) return true;
+    try {
+      await outbox.drained();
+      const { waiting, active, delayed } = await laneCounts(redis, pair.id);
+      return waiting + active + delayed === 0;
+    } catch (error) {
+      if (error instanceof RedisUnreachable) return false;
+      throw error;
+    }
+  };
   try {
     const watched = await watchPair({
       local,
       watch: settings.watch.local,
       remoteScanMs: settings.scan.remote === 'auto' ? null : settings.scan.remote,
       settleMs: settings.settle,
-      boot,
+      startDone,
       base,
       endpoint,
       outbox,

@@ -2,7 +2,9 @@
  * One pair, watched: sources -> settle -> lane, opens -> access -> lane, scans for what no kernel event tells.
  * ORDER: the sources run before the first look at anything, so that nothing falls between.
  */
-import { type ChangeEvent, isOwn, type RelPath, ROOT, type SyncEvent } from '@lazysync/event-model';
+
+import type { BaseReader } from '@lazysync/base';
+import { type ChangeEvent, isOwn, type RelPath, type RescanEvent, ROOT, type SyncEvent } from '@lazysync/event-model';
 import { type Logger, withDeadline } from '@lazysync/ops';
 import { type Endpoint, type EndpointListener, type Probe, RemoteOffline } from '@lazysync/replica';
 import {
@@ -32,8 +34,8 @@ export interface WatchOptions {
   readonly remoteScanMs: number | null;
   /** ms of quiet after which what happened at a path leaves. */
   readonly settleMs: number;
-  /** Names this start of the program. */
-  readonly boot: string;
+  /** Has the worker carried out what was in the lane at the start? */
+  readonly startDone: (base: BaseReader) => Promise<boolean>;
   readonly base: BaseView;
   readonly endpoint: Endpoint;
   readonly outbox: Outbox;
@@ -74,10 +76,11 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       .directories()
       .filter((path) => path !== ROOT),
   ];
-  const isReady = (): boolean => base.reader().meta('ready') === options.boot;
   /** Accesses of stubs whose own change has not left yet: they follow it, or the worker would not know the path. */
   const following = new Set<RelPath>();
   let started = false;
+  /** The start scan is carried out: until then everything differs from the base, and scans tell nothing. */
+  let ready = false;
   let stopped = false;
 
   // ------------------------------------------------------------------------------------------------ what comes out
@@ -88,7 +91,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     outbox.push(now.map((path): SyncEvent => ({ kind: 'access', side: 'local', path })));
   };
 
-  const publishChanges = (events: readonly ChangeEvent[]): void => {
+  const publishChanges = (events: readonly (ChangeEvent | RescanEvent)[]): void => {
     outbox.push(events);
     if (following.size === 0) return;
     const waited = [...following];
@@ -102,7 +105,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     onDue: publishChanges,
     onCollapse: (side) => {
       log.warn({ side }, 'too many changes at once: the folder is looked at as a whole');
-      outbox.push([{ kind: 'rescan', side, path: ROOT, why: 'too many changes at once' }]);
+      publishChanges([{ kind: 'rescan', side, path: ROOT, why: 'too many changes at once' }]);
     },
   });
 
@@ -193,7 +196,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       unwatchedUntilNow: (fresh) => access.sweep(fresh),
       publish: (events) => outbox.push(events),
       ignored,
-      quiet: () => !isReady(),
+      quiet: () => !ready,
     },
   });
 
@@ -214,14 +217,23 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   };
 
   /** The worker's first look reads each stub, which moves its atime: after it they are armed as a whole. */
-  const whenReady = (): void => {
+  const whenReady = async (): Promise<void> => {
+    ready = await options.startDone(base.reader());
     if (stopped) return;
-    if (!isReady()) {
-      readyTimer = timers.after(READY_POLL, whenReady);
+    if (!ready) {
+      readyTimer = timers.after(READY_POLL, pollReady);
       return;
     }
+    log.debug('the start scan is carried out');
     access.rearm(directories());
     remoteScan.nudge();
+  };
+  const pollReady = (): void => {
+    whenReady().catch((error: unknown) => {
+      if (stopped) return;
+      log.warn({ err: error }, 'could not tell whether the start scan is carried out');
+      readyTimer = timers.after(READY_POLL, pollReady);
+    });
   };
   let readyTimer: { cancel(): void } | undefined;
 
@@ -237,7 +249,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   started = true;
   remoteScan.start();
   localScan.start(SCAN_LOCAL);
-  whenReady();
+  pollReady();
 
   return {
     look: createLook({ source, remote, localScan, remoteScan, settle, outbox, cacheMs: probe.listingCacheMs, timers }),

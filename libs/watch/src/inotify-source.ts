@@ -3,7 +3,7 @@
  * that a mount that hangs can't stop the process; next to the disk the calls are made in place, which keeps the order
  * of events and of what a new directory already holds.
  */
-import { closeSync, type Dirent, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, type Dirent, readdirSync } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { joinPath, type RelPath, ROOT, type Side } from '@lazysync/event-model';
 import {
@@ -19,7 +19,9 @@ import {
   type Registration,
   type Result,
 } from '@lazysync/ops';
-import { type HintListener, type HintSource, isLeftOut, type Lost, type Rewatched } from './hint.ts';
+import { createEarlyEvents } from './early-events.ts';
+import { createHalfMoves, type HalfMove } from './half-moves.ts';
+import { type HintListener, type HintSource, isLeftOut, type Rewatched } from './hint.ts';
 import {
   decodeInotify,
   IN_ATTRIB,
@@ -38,6 +40,7 @@ import {
   type InotifyEvent,
   MASKS,
 } from './inotify-events.ts';
+import { limitReached } from './watch-limit.ts';
 import { createWatchTable } from './watch-table.ts';
 
 export interface InotifyOptions {
@@ -61,26 +64,6 @@ export interface InotifySource extends HintSource {
 
 const BUFFER_BYTES = 256 * 1024;
 const IN_FLIGHT = 16;
-/** How long the second half of a rename is waited for, ms. */
-const HALF_MOVE_MS = 500;
-const STASH_LIMIT = 10_000;
-
-function limitReached(name: 'max_user_watches' | 'max_user_instances', what: string): Lost {
-  let now = 0;
-  try {
-    now = Number(readFileSync(`/proc/sys/fs/inotify/${name}`, 'utf8'));
-  } catch (error) {
-    if (errnoOf(error) === null) throw error;
-  }
-  const wanted = Math.max(name === 'max_user_watches' ? 524_288 : 512, 2 * now);
-  return { kind: 'watch-limit', message: `${what} (limit ${now})`, mend: `sudo sysctl fs.inotify.${name}=${wanted}` };
-}
-
-interface HalfMove {
-  readonly from: RelPath;
-  readonly directory: boolean;
-  readonly at: number;
-}
 
 export function createInotifySource(options: InotifyOptions): InotifySource {
   const { root, side, mount, listener } = options;
@@ -88,7 +71,8 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
   const mask = MASKS[side];
   const table = createWatchTable();
   const buffer = Buffer.alloc(BUFFER_BYTES);
-  const halfMoves = new Map<number, HalfMove>();
+  const halfMoves = createHalfMoves(() => performance.now());
+  const early = createEarlyEvents();
   const tasks = new Set<Promise<void>>();
   const waiting: RelPath[] = [];
   let fd = -1;
@@ -97,10 +81,6 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
   let limitTold = false;
   let limitHits = 0;
   let entries = 0;
-  let adding = 0;
-  /** RACE: events of a watch whose number the thread pool has not handed over yet. */
-  const stash = new Map<number, InotifyEvent[]>();
-  let stashed = 0;
 
   const absolute = (path: RelPath): string => (path === '' ? root : `${root}/${path}`);
   const hint = (path: RelPath, kind: 'create' | 'modify' | 'delete'): void =>
@@ -126,12 +106,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
     const fresh = table.wdOf(path) !== result;
     const stale = table.set(path, result);
     if (stale !== null) inotifyRmWatch(fd, stale);
-    const early = stash.get(result);
-    if (early !== undefined) {
-      stash.delete(result);
-      stashed -= early.length;
-      for (const event of early) take(event);
-    }
+    for (const event of early.take(result)) take(event);
     return fresh;
   };
 
@@ -149,16 +124,12 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
   const addNow = (path: RelPath, bits = mask): boolean => added(path, inotifyAddWatch(fd, absolute(path), bits));
 
   const addLater = async (path: RelPath): Promise<boolean> => {
-    adding++;
+    const come = early.expect();
     try {
       const result = await inotifyAddWatchAsync(fd, absolute(path), mask);
       return !stopped && added(path, result);
     } finally {
-      adding--;
-      if (adding === 0) {
-        stash.clear();
-        stashed = 0;
-      }
+      come();
     }
   };
 
@@ -218,8 +189,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
   // --------------------------------------------------------------------------------------------------------- events
 
   const movedIn = (event: InotifyEvent, path: RelPath, directory: boolean): void => {
-    const half = halfMoves.get(event.cookie);
-    halfMoves.delete(event.cookie);
+    const half = halfMoves.finish(event.cookie);
     if (half !== undefined) {
       if (directory) for (const wd of table.move(half.from, path)) inotifyRmWatch(fd, wd);
       listener.onMoved?.(half.from, path);
@@ -264,17 +234,9 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
       if (directory) follow(path);
     } else if ((bits & IN_DELETE) !== 0) hint(path, 'delete');
     else if ((bits & IN_MOVED_FROM) !== 0) {
-      halfMoves.set(event.cookie, { from: path, directory, at: performance.now() });
+      halfMoves.begin(event.cookie, { from: path, directory });
       hint(path, 'delete');
     } else if ((bits & IN_MOVED_TO) !== 0) movedIn(event, path, directory);
-  };
-
-  const keepForLater = (event: InotifyEvent): void => {
-    if (adding === 0 || stashed >= STASH_LIMIT) return;
-    const early = stash.get(event.wd);
-    if (early === undefined) stash.set(event.wd, [event]);
-    else early.push(event);
-    stashed++;
   };
 
   const overflowed = (): void => {
@@ -288,7 +250,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
     const directory = table.pathOf(event.wd);
     if ((event.mask & IN_Q_OVERFLOW) !== 0) overflowed();
     else if ((event.mask & IN_IGNORED) !== 0) table.drop(event.wd);
-    else if (directory === undefined) keepForLater(event);
+    else if (directory === undefined) early.keep(event);
     else takeIn(directory, event);
   };
 
@@ -317,14 +279,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
     const got = inotifyRead(fd, buffer);
     if (failed(got)) throw new Error(`inotify can not be read: ${got}`);
     for (const event of decodeInotify(buffer, got)) take(event);
-    if (halfMoves.size > 0) {
-      const old = performance.now() - HALF_MOVE_MS;
-      for (const [cookie, half] of halfMoves) {
-        if (half.at >= old) continue;
-        halfMoves.delete(cookie);
-        movedOut(half);
-      }
-    }
+    for (const half of halfMoves.left()) movedOut(half);
     return got > 0;
   };
 
@@ -371,7 +326,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
       waiting.length = 0;
       // RACE: while a call with this descriptor hangs in a mount its number must not be given to another file; then
       // it stays open until the process ends.
-      if (fd >= 0 && adding === 0) closeSync(fd);
+      if (fd >= 0 && early.expected() === 0) closeSync(fd);
       fd = -1;
     },
     watched: () => table.size(),

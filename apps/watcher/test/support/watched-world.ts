@@ -189,6 +189,7 @@ export class World {
       () => this.events.some((event) => event.kind === 'rescan' && event.why === 'start'),
       `the start\n${this.said}`,
     );
+    await until(() => this.said.includes('the start scan is carried out'), `word of it\n${this.said}`);
   }
 
   has(kind: SyncEvent['kind'], side: 'local' | 'remote', path: string): boolean {
