@@ -2,7 +2,7 @@
  * The loop: look, plan, journal, carry out, record, and again until the path is at rest. Everything the worker does to
  * a tree goes through here, one step at a time.
  */
-import { changesAfter, planPath } from '@lazysync/action-table';
+import { changesAfter, keepApart, planPath } from '@lazysync/action-table';
 import {
   type BaseChange,
   type Cause,
@@ -197,14 +197,17 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
   async function settleOne(path: RelPath, cause: Cause, seen: Seen): Promise<string> {
     let first = seen;
     let childrenDone = false;
+    let folderSettled = false;
     const acts: string[] = [];
     for (let turn = 0; turn < MAX_TURNS; turn++) {
       const record = base.get(path);
       const movedFrom = base.movedFrom(path);
-      const [decision, view] = await plan(
+      const [planned, view] = await plan(
         { path, base: record, movedFrom, ...first },
         turn === 0 ? cause : { ...cause, side: 'both' },
       );
+      const apart = planned.kind === 'children-first' && childrenDone ? keepApart(view, ports.policy) : null;
+      const decision = apart ?? planned;
       if (first.remote !== undefined && takesCopy(decision)) {
         // What was seen ahead may be old by now, even by our own acts: a copy goes only for what is so at this moment.
         first = {};
@@ -246,7 +249,8 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
               if (settling.has(folder)) return 'waits for its folder';
               // Something else lies where its folder was: that comes first, and this path may go with it.
               await settle(folder, BOTH);
-              if (base.get(folder)?.kind !== 'directory') return 'its folder is not synced';
+              if (folderSettled || base.get(folder)?.kind !== 'directory') return 'its folder is not synced';
+              folderSettled = true;
             }
             continue;
           }

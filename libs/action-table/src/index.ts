@@ -2,6 +2,7 @@
 export { ACTION_TABLE, type Action, type LocalState, type RemoteState } from './action-table.ts';
 export { conflictPath, isConflictName } from './conflict-name.ts';
 export { agrees, diffListing, type ListedDirectory } from './diff-listing.ts';
+export { keepApart } from './keep-both.ts';
 export { planPath } from './plan-path.ts';
 export { planStaged, type StagedDecision } from './plan-staged.ts';
 export { changesAfter, type DoneStep, isRacy } from './record.ts';

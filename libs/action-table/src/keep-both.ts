@@ -1,5 +1,5 @@
 /** Both sides changed: the same change is adopted, else the local version takes a conflict name and both stay. */
-import { type Decision, remotePrint } from '@lazysync/event-model';
+import { type Decision, type Entry, type PathView, type Policy, remotePrint } from '@lazysync/event-model';
 import { type Case, need, nothing, put, removal } from './decide.ts';
 import { carriedTarget } from './user-link.ts';
 
@@ -60,6 +60,11 @@ export function keepBoth(it: Case): Decision {
     // Under another name it would lead to nothing, and there is nothing in it to be kept.
     return removal(it, 'local', 'the file that this stub stood for is not in the remote', true);
   }
+  return setAside(view, local, policy);
+}
+
+/** The local thing takes a conflict name, with all that is in it. */
+function setAside(view: PathView, local: Entry, policy: Policy): Decision {
   const path = policy.conflictPath(view.path);
   return {
     kind: 'step',
@@ -69,4 +74,16 @@ export function keepBoth(it: Case): Decision {
     also: path,
     below: local.kind === 'directory',
   };
+}
+
+/**
+ * A folder on one side was to give way to something else on the other, and what is in it will not go (edited, new, not
+ * to be seen): both are kept. Null: there is nothing on one of the sides that could be kept.
+ */
+export function keepApart(view: PathView, policy: Policy): Decision | null {
+  const { local, remote } = view;
+  if (local === undefined || remote === undefined || local.kind === remote.kind) return null;
+  if (local.kind !== 'directory' && remote.kind !== 'directory') return null;
+  const gone = [local.kind, remote.kind].some((kind) => kind === 'absent' || kind === 'unknown' || kind === 'other');
+  return gone ? null : setAside(view, local, policy);
 }

@@ -106,7 +106,8 @@ export class Client {
   private late: SyncEvent[] = [];
   private flushing = false;
   private slots = 0;
-  private conflicts = 0;
+  private conflicts = 1;
+  private lastConflict = '';
 
   constructor(options: ClientOptions) {
     this.it = options;
@@ -375,7 +376,12 @@ export class Client {
         remoteRoot: '/mnt/remote',
         anchor: this.anchor,
         compareLimit: 1 << 20,
-        conflictPath: (path) => conflictPath(path, stamp(), this.name, ++this.conflicts),
+        conflictPath: (path) => {
+          const key = `${path} ${stamp().slice(0, 19)}`;
+          this.conflicts = key === this.lastConflict ? this.conflicts + 1 : 1;
+          this.lastConflict = key;
+          return conflictPath(path, stamp(), this.name, this.conflicts);
+        },
       },
       now: () => this.now(),
       slot: () =>

@@ -16,6 +16,7 @@ const { values } = parseArgs({
     wheres: { type: 'string' },
     paths: { type: 'string' },
     plain: { type: 'boolean', default: false },
+    calls: { type: 'boolean', default: false },
   },
 });
 
@@ -77,7 +78,7 @@ if (outcome.failed) {
   const [history] = outcome.counterexample ?? [];
   if (history !== undefined) {
     const report = await runHistory(history, { verbose: true });
-    console.log(report.lines.join('\n'));
+    console.log(report.lines.filter((line) => values.calls || !line.includes('    ')).join('\n'));
     console.log(JSON.stringify(history));
     for (const action of [...history.before, ...history.actions]) console.log(`  ${tell(action)}`);
     for (const one of report.violations) console.log(`VIOLATION ${one.promise}: ${one.what}`);

@@ -199,7 +199,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
     };
     const below = (kind: 'create' | 'delete', base: string, node: TreeAct['node']): void => {
       tell(kind, base);
-      if (node.kind === 'directory') tree.walk((path) => tell(kind, `${base}${path}`), '', node);
+      if (node.kind === 'directory') tree.walk((path) => tell(kind, path), base, node);
     };
     switch (act.kind) {
       case 'appeared':
@@ -209,8 +209,8 @@ export function createWorld(history: History, options: RunOptions = {}) {
         tell('delete', act.path);
         break;
       case 'renamed':
-        if (!isOwnPath(act.from)) below('delete', `${act.from}`, act.node);
-        if (!isOwnPath(act.path)) below('create', `${act.path}`, act.node);
+        if (!isOwnPath(act.from)) below('delete', act.from, act.node);
+        if (!isOwnPath(act.path)) below('create', act.path, act.node);
         break;
       case 'written':
         for (const path of tree.pathsOf(act.node)) tell('modify', path);
