@@ -74,7 +74,8 @@ export async function removeRemoteTree(
     return false;
   }
   if (await capturedIsAsInBase(ports, path, outcome.trashed)) {
-    ports.base.record([{ kind: 'bury', path, trashed: outcome.trashed }], [slot]);
+    const act = { path, act: 'remove in remote', why: 'deleted in local, with all that was in it' };
+    ports.base.record([{ kind: 'bury', path, trashed: outcome.trashed }], [slot], [act], ports.now());
     return true;
   }
   // CRASH: until the journal is cleared below, recovery puts it back, too.

@@ -3,6 +3,7 @@
  * Listings of many folders are in flight at once; what only has to be made in local is made and written down in batches.
  */
 import { changesAfter, planPath } from '@lazysync/action-table';
+import type { Act } from '@lazysync/base';
 import {
   ABSENT,
   type BaseChange,
@@ -26,7 +27,7 @@ const FOLDERS_AT_ONCE = 64;
 const BOTH: Cause = { side: 'both', hydrate: false };
 
 type Later = { readonly path: RelPath; readonly seen: Seen };
-type Made = { readonly step: Step; readonly view: PathView };
+type Made = { readonly step: Step; readonly view: PathView; readonly why: string };
 
 /** What a listing says of a name that it does not hold. */
 function missing(listing: Listing | undefined): Entry {
@@ -78,15 +79,17 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
 
   async function flush(made: readonly Made[], changes: BaseChange[]): Promise<Later[]> {
     const again: Later[] = [];
+    const acts: Act[] = [];
     const outcomes = await ports.local.carryOut(made.map(({ step }) => ({ slot: '', step })));
     outcomes.forEach((outcome, i) => {
       const one = made[i];
       if (one === undefined) return;
       if (outcome.kind === 'done') {
+        acts.push({ path: one.step.path, act: `${one.step.kind} in ${one.step.side}`, why: one.why });
         changes.push(...changesAfter({ step: one.step, ...outcome }, one.view, null, BigInt(ports.now()) * 1_000_000n));
       } else again.push({ path: one.step.path, seen: {} });
     });
-    base.record(changes, []);
+    base.record(changes, [], acts, ports.now());
     return again;
   }
 
@@ -174,7 +177,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
             (decision.step.kind === 'make-stub' ||
               (decision.step.kind === 'make-directory' && decision.step.side === 'local'))
           ) {
-            made.push({ step: decision.step, view });
+            made.push({ step: decision.step, view, why: decision.why });
           } else if (seen.local.kind === 'absent' || seen.remote.kind === 'absent') {
             // ORDER: what is gone on one side goes last, so that a thing that was moved is found before it is buried.
             (view.base === null ? later : deletes).push({ path, seen: { remote: seen.remote } });

@@ -41,7 +41,7 @@ export interface PathSettler {
   /** Brings one path to rest; answers with a few words for the finished job. */
   settle(path: RelPath, cause: Cause, seen?: Seen): Promise<string>;
   /** One step with its journal and record. */
-  perform(step: Step, view: PathView, staged: StagedContent | null): Promise<StepOutcome>;
+  perform(step: Step, view: PathView, staged: StagedContent | null, why: string): Promise<StepOutcome>;
 }
 
 export interface SettlerHooks {
@@ -97,14 +97,15 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     return outcome;
   }
 
-  async function perform(step: Step, view: PathView, staged: StagedContent | null): Promise<StepOutcome> {
+  async function perform(step: Step, view: PathView, staged: StagedContent | null, why: string): Promise<StepOutcome> {
     if (isGuarded(step)) await guard(ports, step);
     const slot = ports.slot();
     const outcome = await carryOut(slot, step);
     const changes: readonly BaseChange[] =
       outcome.kind === 'done' ? changesAfter({ step, ...outcome }, view, staged, BigInt(ports.now()) * 1_000_000n) : [];
     // ORDER: base, tombstone and cleared journal in one transaction, and only then is the job acknowledged.
-    base.record(changes, [slot]);
+    const acts = outcome.kind === 'done' ? [{ path: step.path, act: `${step.kind} in ${step.side}`, why }] : [];
+    base.record(changes, [slot], acts, ports.now());
     if (outcome.kind === 'done') {
       hooks.changed();
       ports.log('debug', 'step done', { step: step.kind, side: step.side, path: step.path });
@@ -121,7 +122,12 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     const other = await lookAt(ports[otherSide(side)], path);
     if (other.kind !== 'directory') return false;
     const view: PathView = side === 'local' ? { path, base: null, remote: other } : { path, base: null, local: other };
-    const outcome = await perform({ kind: 'make-directory', side, path, mode: other.mode }, view, null);
+    const outcome = await perform(
+      { kind: 'make-directory', side, path, mode: other.mode },
+      view,
+      null,
+      'something is put into it',
+    );
     return outcome.kind === 'done';
   }
 
@@ -239,7 +245,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
           await settleBelow(path);
           continue;
         case 'step': {
-          const outcome = await perform(decision.step, view, null);
+          const outcome = await perform(decision.step, view, null, decision.why);
           if (outcome.kind === 'failed') {
             return outcome.problem.code === 'not-empty' ? notEmpty(decision.step) : report(outcome.problem);
           }

@@ -104,7 +104,7 @@ export function createChangesetWorker(
       await transfers.drop(event.transfer);
       return decision.kind === 'nothing' ? decision.why : decision.kind;
     }
-    const outcome = await settler.perform(decision.step, view, staged.content);
+    const outcome = await settler.perform(decision.step, view, staged.content, decision.why);
     if (outcome.kind === 'done') base.clearProblem(event.path);
     if (outcome.kind === 'failed') base.putProblem(outcome.problem, ports.now());
     await transfers.drop(event.transfer);

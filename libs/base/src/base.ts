@@ -56,6 +56,21 @@ export interface StoredConflict {
   readonly at: number;
 }
 
+/** Something that was done to a path, for `log` and `why`. */
+export interface Act {
+  readonly path: RelPath;
+  /** Such as `upload in remote`. */
+  readonly act: string;
+  readonly why: string;
+}
+
+export interface LoggedAct extends Act {
+  /** Rising. */
+  readonly id: number;
+  /** ms since 1970. */
+  readonly at: number;
+}
+
 export interface BaseReader {
   get(path: RelPath): BaseRecord | null;
   /** Rows directly below. */
@@ -68,6 +83,10 @@ export interface BaseReader {
   transfers(): readonly Transfer[];
   problems(): readonly StoredProblem[];
   conflicts(): readonly StoredConflict[];
+  /** The newest `limit` acts after `after`, oldest first; of one path, or of all. The last 20,000 are kept. */
+  acts(query: { readonly path?: RelPath; readonly after?: number; readonly limit: number }): readonly LoggedAct[];
+  /** gitignore patterns of what shall always be a copy. */
+  pins(): readonly string[];
   meta(key: string): string | null;
   close(): void;
 }
@@ -82,7 +101,9 @@ export interface Base extends BaseReader {
   begin(intents: readonly Intent[]): void;
   intents(): readonly Intent[];
   /** One transaction: changes, conflicts and cleared intents together. */
-  record(changes: readonly BaseChange[], cleared: readonly string[]): void;
+  record(changes: readonly BaseChange[], cleared: readonly string[], acts?: readonly Act[], at?: number): void;
+  putPin(pattern: string): void;
+  dropPin(pattern: string): void;
   putTransfer(transfer: Transfer): void;
   dropTransfer(id: string): void;
   putProblem(problem: Problem, at: number): void;

@@ -12,7 +12,7 @@ import {
   type Side,
   sameIdentity,
 } from '@lazysync/event-model';
-import type { BaseReader, Counts, Intent, StoredConflict, StoredProblem, Transfer } from './base.ts';
+import type { BaseReader, Counts, Intent, LoggedAct, StoredConflict, StoredProblem, Transfer } from './base.ts';
 import { decodeJson } from './json.ts';
 import { type Db, type Input, openDatabase, type Statement } from './open.ts';
 import { COLUMNS, fromRow, type Row, toCell } from './row.ts';
@@ -165,6 +165,18 @@ export function createReader(db: Db): ReaderCore {
         const intent = { slot: row.slot, side: row.side as Side, step, at: Number(row.at) };
         return staged === undefined ? intent : { ...intent, staged };
       }),
+    acts: ({ path, after = 0, limit }) => {
+      const where = path === undefined ? 'id > ?' : 'id > ? AND path = ?';
+      const sql = `SELECT id, at, path, act, why FROM act WHERE ${where} ORDER BY id DESC LIMIT ?`;
+      const rows = all<{ id: bigint; at: bigint; path: string; act: string; why: string }>(
+        sql,
+        ...(path === undefined ? [after, limit] : [after, path, limit]),
+      );
+      return rows
+        .map((row): LoggedAct => ({ ...row, id: Number(row.id), at: Number(row.at), path: row.path as RelPath }))
+        .reverse();
+    },
+    pins: () => all<{ pattern: string }>('SELECT pattern FROM pin ORDER BY pattern').map((row) => row.pattern),
     meta: (key) => (metaOf.get(key) as { value: string } | undefined)?.value ?? null,
     close: () => db.close(),
   };

@@ -6,6 +6,9 @@ import { openDatabase } from './open.ts';
 import { createReader, rangeBelow } from './reader.ts';
 import { COLUMNS, toCells } from './row.ts';
 
+/** Older acts are forgotten. */
+const ACTS_KEPT = 20_000;
+
 /** `file` may be `:memory:`. Throws `BaseDamaged` when the file can not be used. */
 export function openBase(file: string): Base {
   const db = openDatabase(file, 'write');
@@ -50,6 +53,10 @@ export function openBase(file: string): Base {
   const moveConflicts = db.prepare(
     'UPDATE OR REPLACE conflict SET conflict = ? || substr(conflict, length(?) + 1) WHERE conflict >= ? AND conflict < ?',
   );
+  const addAct = db.prepare('INSERT INTO act (at, path, act, why) VALUES (?, ?, ?, ?)');
+  const trimActs = db.prepare('DELETE FROM act WHERE id <= ?');
+  const addPin = db.prepare('INSERT OR IGNORE INTO pin (pattern) VALUES (?)');
+  const dropPin = db.prepare('DELETE FROM pin WHERE pattern = ?');
   const addMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
   const addCommand = db.prepare('INSERT OR IGNORE INTO command (id, at) VALUES (?, unixepoch())');
 
@@ -151,12 +158,21 @@ export function openBase(file: string): Base {
         for (const { slot, side, step, at, staged } of intents)
           addIntent.run(slot, side, encodeJson({ step, staged }), at);
       }),
-    record: (changes, cleared) => {
-      if (changes.length === 0 && cleared.length === 0) return;
+    record: (changes, cleared, acts = [], at = 0) => {
+      if (changes.length === 0 && cleared.length === 0 && acts.length === 0) return;
       transaction(() => {
         for (const change of changes) apply(change);
         for (const slot of cleared) dropIntent.run(slot);
+        let last: number | bigint = 0;
+        for (const { path, act, why } of acts) last = addAct.run(at, path, act, why).lastInsertRowid;
+        if (Number(last) > ACTS_KEPT) trimActs.run(Number(last) - ACTS_KEPT);
       });
+    },
+    putPin: (pattern) => {
+      addPin.run(pattern);
+    },
+    dropPin: (pattern) => {
+      dropPin.run(pattern);
     },
     putTransfer: (transfer: Transfer) => {
       addTransfer.run(transfer.id, transfer.path, transfer.state, encodeJson(transfer));
