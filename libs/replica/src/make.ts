@@ -1,5 +1,5 @@
 /** Making something small where nothing is: EEXIST is the precondition, so no look is needed before. */
-import type { Step, StepOutcome } from '@lazysync/event-model';
+import type { Entry, Step, StepOutcome } from '@lazysync/event-model';
 import { makeStubAt } from './swap.ts';
 import { guarded, type TreeContext } from './tree-context.ts';
 
@@ -24,6 +24,20 @@ export async function make(it: TreeContext, step: Make): Promise<StepOutcome> {
       await it.fs.chmod(step.path, step.mode);
       after = await it.look(step.path);
     }
-    return { kind: 'done', after };
+    return isWhatWasMade(step, after) ? { kind: 'done', after } : { kind: 'stale', saw: after };
   });
+}
+
+/** Somebody may have put something else in its place already: that is not what both sides agree on. */
+function isWhatWasMade(step: Make, after: Entry): boolean {
+  // A mount that makes links may refuse to read them (EPERM): it is known by the text it was given.
+  if (after.kind === 'unknown') return step.kind === 'make-symlink';
+  switch (step.kind) {
+    case 'make-stub':
+      return after.kind === 'stub' && after.points === step.path;
+    case 'make-directory':
+      return after.kind === 'directory';
+    case 'make-symlink':
+      return after.kind === 'symlink' && after.target === step.target;
+  }
 }

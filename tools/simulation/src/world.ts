@@ -145,7 +145,10 @@ export function createWorld(history: History, options: RunOptions = {}) {
       case 'renamed':
         placed.set(`${tree.name}:${act.path}`, scheduler.calls);
         // A stub under an ignored name is nobody's any more; its file goes to the trash.
-        if (act.node.kind === 'symlink' && isIgnored(act.path as RelPath)) dismiss(act.node.text);
+        if (isIgnored(act.path as RelPath)) {
+          dismiss(act.node.text);
+          tree.walk((_path, one) => dismiss(one.text), act.path, act.node);
+        }
         break;
       case 'touched':
         break;
