@@ -53,30 +53,30 @@ function sentence(text: string): string {
 /** How a command finds its pairs. */
 function aboutPairs(made: Command): Command {
   return made
-    .option('--local DIR', 'the local folder of a pair (default: that of the current folder)')
-    .option('-c, --config FILE', 'the pairs of a lazysync.yaml')
-    .option('--state DIR', 'the state folder (default: $XDG_STATE_HOME/lazysync)');
+    .option('--local <DIR>', 'the local folder of a pair (default: that of the current folder)')
+    .option('-c, --config <FILE>', 'the pairs of a lazysync.yaml')
+    .option('--state <DIR>', 'the state folder (default: $XDG_STATE_HOME/lazysync)');
 }
 
 function startsPair(made: Command): Command {
   return made
-    .requiredOption('--remote DIR', 'the slow folder (a network mount); it is never reorganised')
-    .requiredOption('--local DIR', 'the fast folder; made if it does not exist')
-    .option('--id NAME', 'how the pair is called (default: from the names of its folders)')
-    .option('--state DIR', 'the state folder, on a local disk (default: $XDG_STATE_HOME/lazysync)')
-    .option('--redis URL', 'your own Redis (default: $REDIS_URL, else an embedded one)')
-    .option('--log-level LEVEL', 'trace, debug, info, warn, error, fatal or silent');
+    .requiredOption('--remote <DIR>', 'the slow folder (a network mount); it is never reorganised')
+    .requiredOption('--local <DIR>', 'the fast folder; made if it does not exist')
+    .option('--id <NAME>', 'how the pair is called (default: from the names of its folders)')
+    .option('--state <DIR>', 'the state folder, on a local disk (default: $XDG_STATE_HOME/lazysync)')
+    .option('--redis <URL>', 'your own Redis (default: $REDIS_URL, else an embedded one)')
+    .option('--log-level <LEVEL>', 'trace, debug, info, warn, error, fatal or silent');
 }
 
 function oneOf(name: string, description: string, example: string): Command {
   return command(name, description, example)
-    .option('--remote DIR', 'the slow folder')
-    .option('--local DIR', 'the fast folder')
-    .option('--id NAME', 'how the pair is called')
-    .option('-c, --config FILE', 'the pairs of a lazysync.yaml (default: $LAZYSYNC_CONFIG)')
-    .option('--state DIR', 'the state folder (default: $LAZYSYNC_STATE, $XDG_STATE_HOME/lazysync)')
-    .option('--redis URL', 'the Redis that all processes of the pair share (default: $REDIS_URL)')
-    .option('--log-level LEVEL', 'trace, debug, info, warn, error, fatal or silent');
+    .option('--remote <DIR>', 'the slow folder')
+    .option('--local <DIR>', 'the fast folder')
+    .option('--id <NAME>', 'how the pair is called')
+    .option('-c, --config <FILE>', 'the pairs of a lazysync.yaml (default: $LAZYSYNC_CONFIG)')
+    .option('--state <DIR>', 'the state folder (default: $LAZYSYNC_STATE, $XDG_STATE_HOME/lazysync)')
+    .option('--redis <URL>', 'the Redis that all processes of the pair share (default: $REDIS_URL)')
+    .option('--log-level <LEVEL>', 'trace, debug, info, warn, error, fatal or silent');
 }
 
 function program(): Command {
@@ -97,7 +97,7 @@ function program(): Command {
         'lazysync up --remote /mnt/nas/work --local ~/work',
       ),
     )
-      .option('--port N', 'of the dashboard (taken: the next free one)', '7420')
+      .option('--port <N>', 'of the dashboard (taken: the next free one)', '7420')
       .option('--no-dashboard', 'without a dashboard')
       .action(async (options) => (await import('./commands/up.ts')).up(options)),
   );
@@ -109,7 +109,7 @@ function program(): Command {
         'lazysync sync --remote /mnt/nas/work --local ~/work',
       ),
     )
-      .option('--timeout TIME', 'give up after', '24h')
+      .option('--timeout <TIME>', 'give up after', '24h')
       .action(async (options) => (await import('./commands/sync.ts')).sync(options)),
   );
   root.addCommand(
@@ -130,7 +130,7 @@ function program(): Command {
       command('wait', 'wait until both sides were looked at and nothing is left to do', 'lazysync wait --timeout 5m'),
     )
       .argument('[PATH]', 'a path in a pair')
-      .option('--timeout TIME', 'give up after', '60s')
+      .option('--timeout <TIME>', 'give up after', '60s')
       .action(async (path, options) => (await import('./commands/wait.ts')).wait({ ...options, path })),
   );
   root.addCommand(
@@ -143,7 +143,7 @@ function program(): Command {
   root.addCommand(
     command('get', 'download files now, folders with all that is in them', 'lazysync get ~/work/photos ~/work/film.mkv')
       .argument('<PATH...>', 'files or folders in a pair')
-      .option('--timeout TIME', 'give up after', '24h')
+      .option('--timeout <TIME>', 'give up after', '24h')
       .action(async (paths, options) => (await import('./commands/get.ts')).get({ ...options, paths })),
   );
   root.addCommand(
@@ -187,8 +187,8 @@ function program(): Command {
   );
   root.addCommand(
     oneOf('dashboard', 'only the dashboard', 'lazysync dashboard --port 7420')
-      .option('--host HOST', 'where it listens; beyond this machine only with a token', '127.0.0.1')
-      .option('--port N', 'the port', '7420')
+      .option('--host <HOST>', 'where it listens; beyond this machine only with a token', '127.0.0.1')
+      .option('--port <N>', 'the port', '7420')
       .action(async (options) => (await import('./commands/one-process.ts')).oneProcess('dashboard', options)),
   );
   root.action(() => {
