@@ -32,6 +32,8 @@ export default defineConfig({
     fileParallelism: false,
     bail: 1,
     silent: true,
+    // It knows a module by the file on disk: one mutant would be kept for all that follow, and for everybody's tests.
+    fsModuleCache: false,
     reporters: ['dot'],
     sequence: { sequencer: QuickFirst },
   },
