@@ -55,6 +55,8 @@ const SCAN_MOUNT = 2_000;
 const SCAN_CACHING_MOUNT = 5_000;
 const SCAN_LOCAL_DISK = 60_000;
 const SCAN_LOCAL = 300_000;
+/** From one scan for something that was lost to the next, ms. */
+const LOST_PAUSE = 5_000;
 /** How often it is asked whether the worker has carried out the start scan, ms. */
 const READY_POLL = 500;
 
@@ -123,8 +125,23 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     if (stopped) return;
     log.warn({ side, kind: what.kind, mend: what.mend }, what.message);
     // Without enough watches the regular scans find the rest, later.
-    if (what.kind !== 'watch-limit') scan().nudge();
+    if (what.kind === 'watch-limit') return;
+    const going = nudges.get(side);
+    if (going === undefined) nudge(side, scan);
+    else going.again = true;
   };
+
+  /** A burst that goes on drops more: one scan for all that was lost within some seconds. */
+  const nudge = (side: 'local' | 'remote', scan: () => Scanner): void => {
+    const going = { again: false };
+    nudges.set(side, going);
+    scan().nudge();
+    timers.after(LOST_PAUSE, () => {
+      nudges.delete(side);
+      if (going.again && !stopped) nudge(side, scan);
+    });
+  };
+  const nudges = new Map<'local' | 'remote', { again: boolean }>();
 
   /** A scan's trouble is worth a line when it begins and when it ends, not at each round. */
   const troubleOf = (side: 'local' | 'remote'): ((result: ScanResult) => void) => {

@@ -60,7 +60,8 @@ export function createAccess(options: AccessOptions): Access {
   /** Stubs whose atime had moved when it was armed again, and when that was. In the order of time. */
   const rearmed = new Map<RelPath, number>();
   const moves: { readonly from: RelPath; readonly to: RelPath; readonly at: number }[] = [];
-  const queue: { readonly directory: RelPath; readonly counts: boolean }[] = [];
+  /** Directories to be gone through, and whether what was touched in them counts as opened. */
+  const queue = new Map<RelPath, boolean>();
   let rest: { readonly paths: readonly RelPath[]; readonly counts: boolean; at: number } | undefined;
   let batch: { cancel(): void } | undefined;
   let working: { cancel(): void } | undefined;
@@ -108,9 +109,11 @@ export function createAccess(options: AccessOptions): Access {
     working = undefined;
     if (stopped) return;
     if (rest === undefined) {
-      const next = queue.shift();
+      const [next] = queue;
       if (next === undefined) return;
-      rest = { paths: stubsIn(next.directory), counts: next.counts, at: 0 };
+      const [directory, counts] = next;
+      queue.delete(directory);
+      rest = { paths: stubsIn(directory), counts, at: 0 };
     }
     const { paths, counts, at } = rest;
     forgetOld();
@@ -122,13 +125,13 @@ export function createAccess(options: AccessOptions): Access {
     }
     rest.at += CHUNK;
     if (rest.at >= paths.length) rest = undefined;
-    if (rest !== undefined || queue.length > 0) working = timers.after(0, portion);
+    if (rest !== undefined || queue.size > 0) working = timers.after(0, portion);
   };
 
   const enqueue = (directories: readonly RelPath[], counts: boolean): void => {
     if (!linkAtime || stopped) return;
-    for (const directory of directories) queue.push({ directory, counts });
-    if (queue.length > 0) working ??= timers.after(0, portion);
+    for (const directory of directories) queue.set(directory, counts || queue.get(directory) === true);
+    if (queue.size > 0) working ??= timers.after(0, portion);
   };
 
   const after = (directory: RelPath, ms: number): { cancel(): void } =>

@@ -241,8 +241,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
 
   const overflowed = (): void => {
     halfMoves.clear();
-    // ORDER: the tree is watched again before anybody looks for what was missed.
-    if (!mount) followNow(ROOT, false);
+    // Folders that were made in the burst are watched by the scan that answers this.
     listener.onLost({ kind: 'overflow', message: 'the kernel dropped events of a burst', mend: null });
   };
 

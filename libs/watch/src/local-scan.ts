@@ -140,21 +140,20 @@ export function createLocalScan(options: LocalScanOptions): Scanner {
       return { published: 0, problem: `the local folder: ${rootStat ?? 'gone'}` };
     }
     const next: RelPath[] = [ROOT];
-    const seen: RelPath[] = [];
     let published = 0;
     for (let at = 0; at < next.length; at++) {
       const directory = next[at] as RelPath;
+      // ORDER: watched before it is listed, so that what comes later is told.
+      await ports.rewatch([directory]);
       const names = namesIn(directory);
       if (directory === ROOT && (typeof names === 'string' || !names?.includes(OWN_FOLDER))) {
         return { published: 0, problem: 'the local folder is gone, unreadable, or another one lies in its place' };
       }
       if (names === null || typeof names === 'string') continue;
-      seen.push(directory);
       const events = await scanDirectory(directory, names, rootStat.dev, next);
       for (const { kind, side, path } of events) ports.hint({ kind, side, path, seen: false });
       published += events.length;
     }
-    await ports.rewatch(seen);
     return { published, problem: null };
   };
 
