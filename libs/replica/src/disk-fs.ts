@@ -57,8 +57,6 @@ function checked(path: string): string {
   return path;
 }
 
-/** A look that took this long, ms, was answered by the server. */
-const NOT_CACHED = 10;
 const CACHED_CALLS: ReadonlySet<string> = new Set(['lstat', 'readlink', 'readdir']);
 
 /** Local calls give the event loop a turn after this long, ms. */
@@ -91,7 +89,6 @@ export function createDiskFs(options: DiskOptions): DiskFs {
     checked(path);
     if (local && ++made >= 32) await turn();
     let opened: Opened | undefined;
-    const began = performance.now();
     try {
       opened = await root.acquire();
       return await run(opened.fd);
@@ -101,7 +98,7 @@ export function createDiskFs(options: DiskOptions): DiskFs {
       if (code === null) throw error;
       throw new FsError(code, call, path, error);
     } finally {
-      if (!CACHED_CALLS.has(call) || performance.now() - began > NOT_CACHED) answered();
+      if (!CACHED_CALLS.has(call)) answered();
       if (opened !== undefined) root.release(opened);
     }
   };

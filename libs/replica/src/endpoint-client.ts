@@ -28,7 +28,7 @@ export interface EndpointOptions {
   readonly anchors: () => Anchors;
   /** Without any answer of the server for so long, ms, the mount counts as dead. Default 8,000. */
   readonly quietMs?: number;
-  /** ms between life signs that are asked of the server. Also brings a remote that was away back. Default 4,000. */
+  /** ms between life signs that are asked of the server. Also brings a remote that was away back. Default 3,000. */
   readonly heartbeatMs?: number;
   /**
    * A file on a local disk that the process locks while it lives: a restarted worker's endpoint does nothing before the
@@ -64,7 +64,7 @@ interface Pending {
 }
 
 const QUIET = 8_000;
-const HEARTBEAT = 4_000;
+const HEARTBEAT = 3_000;
 /** ms before another process is started after one that ended by itself: 0, then doubling up to this. */
 const LONGEST_BACKOFF = 2_000;
 const CLOSING = 1_000;
