@@ -38,7 +38,15 @@ async function originOf(ports: PairPorts, path: RelPath, entry: Entry): Promise<
     if (sameIdentity(identityOf(local), recordIdentity(record))) continue;
     return { record, local, remote: await lookAt(ports.remote, record.path) };
   }
-  return entry.kind === 'stub' && entry.points !== null ? pointedAt(ports, entry.points, entry) : null;
+  if (entry.kind !== 'stub' || entry.points === null) return null;
+  return entry.points === path ? buriedAt(ports, path, entry) : pointedAt(ports, entry.points, entry);
+}
+
+/** What a stub at its own path stands for when its file is not there any more: the one in the trash. */
+async function buriedAt(ports: PairPorts, path: RelPath, local: Entry): Promise<Origin | null> {
+  const buried = ports.base.tombstone(path);
+  const record = buried === null ? null : ports.base.get(buried);
+  return record === null ? null : { record, local, remote: await lookAt(ports.remote, record.path) };
 }
 
 /** What a copied stub stands for: the row at the path it leads to, the tombstone of it, or a file nobody knows yet. */

@@ -4,9 +4,14 @@ import {
   type CopyRecord,
   type Entry,
   type FileStat,
+  identityOf,
+  type Origin,
   type PathView,
   type RemotePrint,
+  recordIdentity,
   remotePrint,
+  type StubEntry,
+  type StubRecord,
   sameIdentity,
   samePrint,
 } from '@lazysync/event-model';
@@ -20,6 +25,8 @@ export type Change =
   | { readonly kind: 'deleted' }
   /** Only contents can tell. */
   | { readonly kind: 'compare' }
+  /** Only where it came from can tell. */
+  | { readonly kind: 'origin' }
   | { readonly kind: 'unknown'; readonly why: string };
 
 const UNCHANGED: Change = { kind: 'unchanged' };
@@ -28,6 +35,7 @@ const CREATED: Change = { kind: 'created' };
 const MODIFIED: Change = { kind: 'modified' };
 const DELETED: Change = { kind: 'deleted' };
 const COMPARE: Change = { kind: 'compare' };
+const ORIGIN: Change = { kind: 'origin' };
 
 function unseen(entry: Entry): string | null {
   if (entry.kind === 'unknown') return `can not be looked at (${entry.reason})`;
@@ -54,6 +62,20 @@ function copyChange(record: CopyRecord, stat: FileStat, hash: string | null | un
   return hash === record.hash ? TOUCHED : MODIFIED;
 }
 
+/** The thing that the origin's row knows has left its old place: it is this one. */
+export function isMovedHere(local: Entry, origin: Origin): boolean {
+  const identity = recordIdentity(origin.record);
+  return sameIdentity(identityOf(local), identity) && !sameIdentity(identityOf(origin.local), identity);
+}
+
+/** A stub that leads to its own path may still be another one than the row knows: away, and back to where it was made. */
+function ownStubChange(view: PathView, base: StubRecord | CopyRecord, local: StubEntry): Change {
+  if (base.form === 'stub' && sameIdentity(base.link, local.identity)) return UNCHANGED;
+  if (view.origin === undefined) return ORIGIN;
+  if (view.origin?.remote.kind === 'file' && isMovedHere(local, view.origin)) return MODIFIED;
+  return base.form === 'stub' ? UNCHANGED : TOUCHED;
+}
+
 /** `base` is given apart from the view because a residual counts as no base. */
 export function localChange(view: PathView, base: BaseRecord | null, local: Entry): Change {
   const why = unseen(local);
@@ -69,7 +91,7 @@ export function localChange(view: PathView, base: BaseRecord | null, local: Entr
     case 'file':
       // An own stub equals the remote file whatever its version; so does one that only waits to be repointed.
       if (local.kind === 'stub') {
-        if (local.points === view.path) return base.form === 'stub' ? UNCHANGED : TOUCHED;
+        if (local.points === view.path) return ownStubChange(view, base, local);
         if (local.points === null) return MODIFIED;
         // The text of a link never changes: this very link was written down here after it was moved or copied here.
         if (base.form === 'stub' && sameIdentity(base.link, local.identity)) return TOUCHED;

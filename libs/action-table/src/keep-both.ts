@@ -1,5 +1,6 @@
 /** Both sides changed: the same change is adopted, else the local version takes a conflict name and both stay. */
 import { type Decision, type Entry, type PathView, type Policy, remotePrint } from '@lazysync/event-model';
+import { isMovedHere } from './classify.ts';
 import { type Case, need, nothing, put, removal } from './decide.ts';
 import { carriedTarget } from './user-link.ts';
 
@@ -8,6 +9,9 @@ function adopt(it: Case): Decision | null {
   const { view, local, remote, policy } = it;
   const { path } = view;
   if (local.kind === 'stub' && remote.kind === 'file' && local.points === path) {
+    if (view.origin === undefined) return need('origin');
+    // Its own file went elsewhere (into the trash, say), and what lies here now is somebody's new one.
+    if (view.origin?.remote.kind === 'file' && isMovedHere(local, view.origin)) return null;
     return nothing(
       'a stub of this file',
       put({ kind: 'file', form: 'stub', path, remote: remotePrint(remote.stat), link: local.identity }),
@@ -56,7 +60,8 @@ export function keepBoth(it: Case): Decision {
   const adopted = adopt(it);
   if (adopted !== null) return adopted;
   const { view, local, policy } = it;
-  if (local.kind === 'stub' && local.points === view.path) {
+  const holdsOwn = view.origin?.remote.kind === 'file' && isMovedHere(local, view.origin);
+  if (local.kind === 'stub' && local.points === view.path && !holdsOwn) {
     // Under another name it would lead to nothing, and there is nothing in it to be kept.
     return removal(it, 'local', 'the file that this stub stood for is not in the remote', true);
   }

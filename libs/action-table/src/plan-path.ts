@@ -19,7 +19,7 @@ const LOCAL_STATE = {
   deleted: 'deleted',
 } as const;
 
-type Seen = Exclude<Change['kind'], 'compare' | 'unknown'>;
+type Seen = Exclude<Change['kind'], 'compare' | 'origin' | 'unknown'>;
 
 function stateOf(change: Seen): LocalState & RemoteState {
   return LOCAL_STATE[change];
@@ -70,6 +70,7 @@ export function planPath(view: PathView, cause: Cause, policy: Policy): Decision
     return problem(code, view, 'local', `The local side ${localIs.why}; nothing is done here until that changes.`);
   }
   if (localIs.kind === 'compare') return need('local-hash');
+  if (localIs.kind === 'origin') return need('origin');
   const alone = localAlone(view, localIs.kind, cause);
   if (alone !== null && !(local.kind === 'stub' && local.target !== `${policy.anchor}/${view.path}`)) return alone;
 
@@ -88,7 +89,7 @@ export function planPath(view: PathView, cause: Cause, policy: Policy): Decision
     const code = remote.kind === 'other' ? 'special-file' : 'unreadable';
     return problem(code, view, 'remote', `The remote side ${remoteIs.why}; nothing is done here until that changes.`);
   }
-  if (remoteIs.kind === 'compare') return need('remote-hash');
+  if (remoteIs.kind === 'compare' || remoteIs.kind === 'origin') return need('remote-hash');
   if (residual !== null) {
     const other = residual.side === 'local' ? remote : local;
     const kept = residual.side === 'local' ? local : remote;

@@ -1,23 +1,8 @@
 /** Remote becomes what local is: a file goes up, a folder or link is made, what was moved here is moved there. */
-import {
-  type Decision,
-  identityOf,
-  type Origin,
-  type PathView,
-  recordIdentity,
-  remotePrint,
-  type Step,
-  sameIdentity,
-  samePrint,
-} from '@lazysync/event-model';
+import { type Decision, type Origin, type PathView, remotePrint, type Step, samePrint } from '@lazysync/event-model';
+import { isMovedHere } from './classify.ts';
 import { type Case, finalStep, need, problem, removal, stepAndAgain } from './decide.ts';
 import { carriedTarget } from './user-link.ts';
-
-/** The thing that the origin's row knows has left its old place: it is this one. */
-function wasMovedHere(it: Case, origin: Origin): boolean {
-  const identity = recordIdentity(origin.record);
-  return sameIdentity(identityOf(it.local), identity) && !sameIdentity(identityOf(origin.local), identity);
-}
 
 function move(view: PathView, origin: Origin, below: boolean): Decision {
   const step: Step = {
@@ -39,7 +24,7 @@ function sendFile(it: Case): Decision {
     if (view.origin === undefined) return need('origin');
     const { origin } = view;
     // A false pair would put one file's content under another's name: any doubt makes it an upload.
-    if (origin?.record.kind === 'file' && origin.remote.kind === 'file' && wasMovedHere(it, origin)) {
+    if (origin?.record.kind === 'file' && origin.remote.kind === 'file' && isMovedHere(local, origin)) {
       if (samePrint(origin.record.remote, remotePrint(origin.remote.stat))) return move(view, origin, false);
     }
   }
@@ -55,7 +40,7 @@ function sendDirectory(it: Case): Decision {
   if (it.base === null) {
     if (view.origin === undefined) return need('origin');
     const { origin } = view;
-    if (origin?.record.kind === 'directory' && origin.remote.kind === 'directory' && wasMovedHere(it, origin)) {
+    if (origin?.record.kind === 'directory' && origin.remote.kind === 'directory' && isMovedHere(local, origin)) {
       return move(view, origin, true);
     }
   }
@@ -106,7 +91,7 @@ function sendStub(it: Case): Decision {
     );
   }
   if (remote.kind !== 'absent') return removal(it, 'remote', 'replaced by another stub in local', true);
-  if (wasMovedHere(it, origin)) return move(view, origin, false);
+  if (isMovedHere(local, origin)) return move(view, origin, false);
   const step: Step = {
     kind: 'copy',
     side: 'remote',

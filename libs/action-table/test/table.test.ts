@@ -156,7 +156,18 @@ describe('both sides changed', () => {
       'nothing put',
     ],
     ['created on both sides, two links', { base: null, local: symlink('x'), remote: symlink('y') }, 'move local again'],
-    ['no base, an own stub: adopt', { base: null, local: link, remote: file(there) }, 'nothing put'],
+    ['no base, an own stub: adopt', { base: null, local: link, remote: file(there), origin: null }, 'nothing put'],
+    ['no base, an own stub: asks where it came from', { base: null, local: link, remote: file(there) }, 'need origin'],
+    [
+      'no base, an own stub whose file went to the trash, and a new file in remote: both stay',
+      {
+        base: null,
+        local: link,
+        remote: file(editedThere),
+        origin: { record: stubRow('.lazysync/trash/1/a/f.txt', there, 15), local: absent, remote: file(there) },
+      },
+      'move local again',
+    ],
     [
       'no base, an own stub of what is a folder now: nothing is in it',
       { base: null, local: link, remote: directory(1) },
@@ -206,7 +217,7 @@ describe('a side that can not be seen', () => {
       test(`${name}: a problem and no act`, () => {
         expect(act(plan({ base, local: unknown, remote: file(there) }))).toBe('problem unreadable');
         expect(act(plan({ base, local: special, remote: file(there) }))).toBe('problem special-file');
-        const seen = { base, local: entry, localHash: 'v1' };
+        const seen = { base, local: entry, localHash: 'v1', origin: null };
         expect(act(plan({ ...seen, remote: unknown }))).toBe('problem unreadable');
         expect(act(plan({ ...seen, remote: special }))).toBe('problem special-file');
         expect(act(plan({ ...seen, remote: otherPairStub(3) }))).toBe('problem other-pair');
@@ -392,15 +403,25 @@ describe('stubs', () => {
       },
       'move remote again',
     ],
-    ['made by hand where the copy was', { base: copy, local: link, remote: file(there) }, 'nothing put'],
+    ['made by hand where the copy was', { base: copy, local: link, remote: file(there), origin: null }, 'nothing put'],
+    [
+      'moved away, and back over the copy that took its place: that goes to the trash first',
+      {
+        base: copy,
+        local: link,
+        remote: file(there),
+        origin: { record: stubRow('.lazysync/trash/1/a/f.txt', there, 15), local: absent, remote: file(there) },
+      },
+      'remove remote again',
+    ],
     [
       'made by hand where the copy was, with a new version',
-      { base: copy, local: link, remote: file(editedThere) },
+      { base: copy, local: link, remote: file(editedThere), origin: null },
       'nothing put',
     ],
     [
       'made anew: the row learns the link',
-      { base: asStub, local: stub('a/f.txt', 99), remote: file(there) },
+      { base: asStub, local: stub('a/f.txt', 99), remote: file(there), origin: null },
       'nothing put',
     ],
     ['at rest', { base: asStub, local: link, remote: file(there) }, 'nothing'],
