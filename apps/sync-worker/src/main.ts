@@ -18,7 +18,7 @@ async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: S
   shutdown.own(`publisher of ${pair.id}`, () => publisher.close());
   const { id, local, remote, state, settings } = pair;
   const outcome = await openPair(
-    { id, local, remote, state, ignore: settings.ignore },
+    { id, local, remote, state, ignore: settings.ignore, hydrate: settings.hydrate },
     ENDPOINT,
     (events) => publisher.publish(events),
     log,

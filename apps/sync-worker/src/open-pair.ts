@@ -18,6 +18,7 @@ import {
 } from '@lazysync/replica';
 
 import { createHolds } from './holds.ts';
+import { createHydration, type HydrationPolicy } from './hydration.ts';
 import type { PairPorts } from './ports.ts';
 
 export interface PairConfig {
@@ -28,6 +29,7 @@ export interface PairConfig {
   /** This pair's folder in the state folder. */
   readonly state: string;
   readonly ignore: readonly string[];
+  readonly hydrate: HydrationPolicy;
 }
 
 export interface OpenedPair {
@@ -206,6 +208,7 @@ export async function openPair(
     publish,
     uuids: { local: here.uuid, remote: there.uuid },
     log: (level, message, more = {}) => log[level]({ pair: config.id, ...more }, message),
+    hydration: createHydration(config.hydrate, () => base.pins()),
     holds: createHolds(base, () => Date.now()),
     downloads: DOWNLOADS,
   };

@@ -3,6 +3,7 @@ import type { Base } from '@lazysync/base';
 import type { EventOutcome, Policy, RelPath, SyncEvent } from '@lazysync/event-model';
 import type { Replica } from '@lazysync/replica';
 import type { Holds } from './holds.ts';
+import type { Hydration } from './hydration.ts';
 
 /** Waits that are owned by somebody else: the process, or a simulation. */
 export interface PairTimers {
@@ -33,6 +34,7 @@ export interface PairPorts {
   readonly uuids: { readonly local: string; readonly remote: string };
   readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string, more?: object) => void;
   readonly holds: Holds;
+  readonly hydration: Hydration;
   /** How many downloads run side by side. */
   readonly downloads: number;
   /** Left out: the process's own. */

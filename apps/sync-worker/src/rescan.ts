@@ -85,6 +85,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       const one = made[i];
       if (one === undefined) return;
       if (outcome.kind === 'done') {
+        if (one.step.kind === 'make-stub') settler.afterStub(one.step.path, one.view.remote);
         acts.push({ path: one.step.path, act: `${one.step.kind} in ${one.step.side}`, why: one.why });
         changes.push(...changesAfter({ step: one.step, ...outcome }, one.view, null, BigInt(ports.now()) * 1_000_000n));
       } else again.push({ path: one.step.path, seen: {} });

@@ -15,6 +15,7 @@ import {
   type Problem,
   parentOf,
   type RelPath,
+  remotePrint,
   type Side,
   type StagedContent,
   type Step,
@@ -40,6 +41,10 @@ export interface Seen {
 export interface PathSettler {
   /** Brings one path to rest; answers with a few words for the finished job. */
   settle(path: RelPath, cause: Cause, seen?: Seen): Promise<string>;
+  /** Begins a download where policy or a pin wants every file here. */
+  afterStub(path: RelPath, remote: Entry | undefined): void;
+  /** Out of the trash to a free name; false: it was not free, or could not be done. No row follows it. */
+  putBack(side: Side, from: RelPath, to: RelPath, expected: Entry): Promise<boolean>;
   /** One step with its journal and record. */
   perform(step: Step, view: PathView, staged: StagedContent | null, why: string): Promise<StepOutcome>;
 }
@@ -113,6 +118,15 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     return outcome;
   }
 
+  async function putBack(side: Side, from: RelPath, to: RelPath, expected: Entry): Promise<boolean> {
+    const slot = ports.slot();
+    const outcome = await carryOut(slot, { kind: 'move', side, from, path: to, expected });
+    base.record([], [slot], [{ path: to, act: `restore in ${side}`, why: 'asked for' }], ports.now());
+    if (outcome.kind === 'failed') report(outcome.problem);
+    if (outcome.kind === 'done') hooks.changed();
+    return outcome.kind === 'done';
+  }
+
   /** A folder that something has to be put into was removed on that side: it comes back (edit beats delete). */
   async function reviveFolder(side: Side, path: RelPath): Promise<boolean> {
     if (path === '') return true;
@@ -177,6 +191,12 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
       if (decision.kind !== 'need') return [decision, known];
       known = await fill(ports, known, decision.what);
     }
+  }
+
+  /** A new stub that shall always be a copy. */
+  function afterStub(path: RelPath, remote: Entry | undefined): void {
+    if (remote?.kind !== 'file' || !ports.hydration.always(path, remote.stat.size)) return;
+    hooks.download(path, { kind: 'download', remote: remotePrint(remote.stat), why: 'always wanted here' });
   }
 
   async function afterStep(decision: Extract<Decision, { kind: 'step' }>): Promise<void> {
@@ -261,6 +281,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
             continue;
           }
           acts.push(`${decision.step.kind} in ${decision.step.side} (${decision.why})`);
+          if (decision.step.kind === 'make-stub' || decision.step.kind === 'dehydrate') afterStub(path, view.remote);
           await afterStep(decision);
           if (decision.again) continue;
           base.clearProblem(path);
@@ -272,5 +293,5 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     return report({ code: 'unsettled', path, side: null, message });
   }
 
-  return { settle, perform };
+  return { settle, perform, putBack, afterStub };
 }

@@ -3,7 +3,6 @@ import { planStaged } from '@lazysync/action-table';
 import {
   type Cause,
   type Changeset,
-  type CommandEvent,
   depthOf,
   type Entry,
   type EventOutcome,
@@ -12,6 +11,7 @@ import {
   type StagedEvent,
   type SyncEvent,
 } from '@lazysync/event-model';
+import { createCommands } from './commands.ts';
 import { lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
 import type { PathSettler } from './settle-path.ts';
@@ -32,12 +32,18 @@ interface Task {
   remote?: Entry;
 }
 
+/** The pair's policy on an opened stub. What the base does not know yet is looked at first. */
+function isWanted(ports: PairPorts, path: RelPath): boolean {
+  const row = ports.base.get(path);
+  return ports.hydration.wanted(path, row?.kind === 'file' ? row.remote.size : 0);
+}
+
 /** The net effect per path: events of one path are one look. */
-function tasksOf(events: readonly SyncEvent[]): Task[] {
+function tasksOf(events: readonly SyncEvent[], ports: PairPorts): Task[] {
   const tasks = new Map<RelPath, Task>();
   for (const event of events) {
     if (event.kind === 'rescan' || event.kind === 'command' || event.kind === 'staged') continue;
-    const cause: Cause = { side: event.side, hydrate: event.kind === 'access' };
+    const cause: Cause = { side: event.side, hydrate: event.kind === 'access' && isWanted(ports, event.path) };
     const known = tasks.get(event.path);
     if (known === undefined) tasks.set(event.path, { path: event.path, cause });
     else {
@@ -55,6 +61,7 @@ export function createChangesetWorker(
   rescan: (path: RelPath) => Promise<void>,
 ): ChangesetWorker {
   const { base } = ports;
+  const commands = createCommands(ports, settler, rescan);
 
   /** Entries whose delete was inferred by a scan, with all that is below them. */
   function unseenDeletes(events: readonly SyncEvent[]): number {
@@ -83,11 +90,14 @@ export function createChangesetWorker(
     });
   }
 
-  /** What is gone here goes last, deepest first: a thing that was moved is found under its new name before it is buried. */
+  /**
+   * What is gone here goes last: a thing that was moved is found under its new name before it is buried. Folders first:
+   * a whole one goes by one rename, and takes along what is in it.
+   */
   function inOrder(tasks: readonly Task[]): Task[] {
     const gone = tasks.filter((task) => task.local?.kind === 'absent' && base.get(task.path) !== null);
     const rest = tasks.filter((task) => !gone.includes(task));
-    return [...rest, ...gone.sort((a, b) => depthOf(b.path) - depthOf(a.path))];
+    return [...rest, ...gone.sort((a, b) => depthOf(a.path) - depthOf(b.path))];
   }
 
   async function commitStaged(event: StagedEvent): Promise<string> {
@@ -112,23 +122,6 @@ export function createChangesetWorker(
     return outcome.kind === 'done' ? `hydrate in local (${decision.why})` : outcome.problem.message;
   }
 
-  async function command(event: CommandEvent): Promise<string> {
-    if (event.command === 'rescan') {
-      await rescan(event.path);
-      return 'looked at everything';
-    }
-    const wanted: Cause = { side: 'local', hydrate: true };
-    if (event.path !== '' && base.get(event.path)?.kind !== 'directory')
-      return settler.settle(event.path, { ...wanted, side: 'both' });
-    let count = 0;
-    for (const row of base.below(event.path)) {
-      if (row.kind !== 'file' || row.form !== 'stub') continue;
-      await settler.settle(row.path, wanted);
-      count++;
-    }
-    return `${count} downloads begun`;
-  }
-
   return {
     async work(changeset, signal) {
       const outcomes: EventOutcome[] = [];
@@ -142,9 +135,11 @@ export function createChangesetWorker(
           say(event.path, 'looked at everything');
         } else if (event.kind === 'staged') say(event.path, await commitStaged(event));
         else if (event.kind === 'command') {
-          say(event.path, await command(event));
-          // ORDER: claimed after it was carried out: a crash in between runs it again, which changes nothing.
-          base.claimCommand(event.id);
+          const known = base.commandResult(event.id);
+          const result = known ?? (await commands.carryOut(event));
+          // ORDER: written down after it was carried out: a crash in between runs it again, which changes nothing.
+          base.putCommand(event.id, result);
+          say(event.path, result);
         }
       }
       if (unseenDeletes(changeset.events) > MANY_UNSEEN) {
@@ -152,7 +147,7 @@ export function createChangesetWorker(
         await rescan(ROOT);
         return [...outcomes, ...changeset.events.map(({ path }) => ({ path, outcome: 'looked at everything' }))];
       }
-      const tasks = tasksOf(changeset.events);
+      const tasks = tasksOf(changeset.events, ports);
       if (tasks.length === 0) return outcomes;
       await lookAhead(tasks);
       for (const task of inOrder(tasks)) {

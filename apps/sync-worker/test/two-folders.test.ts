@@ -1,6 +1,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { RelPath } from '@lazysync/event-model';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { listTrash } from '../src/trash.ts';
 import { type TwoFolders, treeOf, twoFolders } from './support/two-folders.ts';
 
 let pair: TwoFolders;
@@ -254,4 +256,84 @@ test('a mass delete that nobody saw is held; approve carries it out, reject brin
   expect(Object.keys(pair.tree('local')).length).toBe(121);
   expect(Object.keys(pair.tree('remote')).length).toBe(121);
   expect(pair.trash('remote')).toEqual([]);
+});
+
+describe('commands', () => {
+  let count = 0;
+  const command = (
+    name: 'get' | 'free' | 'pin' | 'unpin' | 'restore' | 'empty-trash',
+    at: string,
+    arg?: string,
+  ): Promise<string[]> => {
+    const event = { kind: 'command', side: 'local', path: at as RelPath, id: `c-${count++}`, command: name } as const;
+    return pair.work(arg === undefined ? event : { ...event, arg });
+  };
+
+  test('get brings a folder here, free makes stubs of it again, and keeps what has changed', async () => {
+    for (const name of ['d/a', 'd/e/b', 'other']) write(pair.remote, name, name);
+    await pair.rescan();
+    await command('get', 'd');
+    expect(pair.tree('local')).toMatchObject({ 'd/a': 'file d/a', 'd/e/b': 'file d/e/b', other: 'stub other' });
+    write(pair.local, 'd/a', 'edited here');
+    expect(await command('free', 'd')).toEqual(['2 freed']);
+    expect(contents(pair.remote)).toMatchObject({ 'd/a': 'edited here' });
+    expect(pair.tree('local')).toMatchObject({ 'd/a': 'stub d/a', 'd/e/b': 'stub d/e/b' });
+    await command('get', 'd/e/b');
+    fs.rmSync(path.join(pair.remote, 'd/e/b'));
+    await command('free', 'd/e/b');
+    expect(pair.trash('local').some((name) => name.endsWith('/d/e/b'))).toBe(true);
+  });
+
+  test('what is pinned is a copy, also when it is new, and is not freed', async () => {
+    write(pair.remote, 'notes/a.md', 'A');
+    await pair.rescan();
+    await command('pin', '', '*.md');
+    expect(pair.tree('local')).toMatchObject({ 'notes/a.md': 'file A' });
+    write(pair.remote, 'notes/b.md', 'B');
+    write(pair.remote, 'notes/c.txt', 'C');
+    await pair.change('remote', 'create', 'notes/b.md', 'notes/c.txt');
+    expect(pair.tree('local')).toMatchObject({ 'notes/b.md': 'file B', 'notes/c.txt': 'stub notes/c.txt' });
+    expect(await command('free', 'notes')).toEqual(['0 freed; kept: notes/a.md is pinned, notes/b.md is pinned']);
+    await command('unpin', '', '*.md');
+    expect(await command('free', 'notes')).toEqual(['2 freed']);
+  });
+
+  test('what was deleted comes back out of the trash, on either side, beside what has taken its name', async () => {
+    for (const name of ['a', 'd/b', 'd/c', 'stays']) write(pair.remote, name, name);
+    await pair.rescan();
+    await pair.open('a');
+    fs.rmSync(path.join(pair.local, 'd'), { recursive: true });
+    await pair.change('local', 'delete', 'd', 'd/b', 'd/c');
+    fs.rmSync(path.join(pair.remote, 'a'));
+    await pair.change('remote', 'delete', 'a');
+    const items = await listTrash(pair.ports, 100);
+    expect(items.map(({ side, path: at, kind }) => `${side} ${kind} ${at}`).sort()).toEqual([
+      'local file a',
+      'remote directory d',
+      'remote file d/b',
+      'remote file d/c',
+    ]);
+    const place = (at: string): string =>
+      items.filter((one) => one.path === at).map((one) => `${one.side}:${one.slot}`)[0] ?? '';
+    expect(await command('restore', 'd', place('d'))).toEqual(['restored as d']);
+    write(pair.remote, 'a', 'another');
+    await pair.change('remote', 'create', 'a');
+    expect(await command('restore', 'a', place('a'))).toEqual(['restored as a (restored)']);
+    expect(contents(pair.remote)).toEqual({
+      a: 'another',
+      'a (restored)': 'a',
+      'd/b': 'd/b',
+      'd/c': 'd/c',
+      stays: 'stays',
+    });
+    expect(contents(pair.local)).toEqual(contents(pair.remote));
+    await pair.rescan();
+    expect(contents(pair.remote)['d/b']).toBe('d/b');
+    fs.rmSync(path.join(pair.local, 'stays'));
+    await pair.change('local', 'delete', 'stays');
+    expect(await command('empty-trash', '', String(3_600_000))).toEqual(['0 removed for good']);
+    expect(pair.trash('remote').length).toBe(1);
+    expect(await command('empty-trash', '')).toEqual(['1 removed for good']);
+    expect([...pair.trash('local'), ...pair.trash('remote')]).toEqual([]);
+  });
 });

@@ -87,6 +87,8 @@ export interface BaseReader {
   acts(query: { readonly path?: RelPath; readonly after?: number; readonly limit: number }): readonly LoggedAct[];
   /** gitignore patterns of what shall always be a copy. */
   pins(): readonly string[];
+  /** What came of a command; null: it was not carried out (yet). */
+  commandResult(id: string): string | null;
   meta(key: string): string | null;
   close(): void;
 }
@@ -111,6 +113,6 @@ export interface Base extends BaseReader {
   clearProblemsBelow(path: RelPath): void;
   putConflict(conflict: StoredConflict): void;
   setMeta(key: string, value: string): void;
-  /** True the first time an id is given. */
-  claimCommand(id: string): boolean;
+  /** Written down once carried out, with what came of it. */
+  putCommand(id: string, result: string): void;
 }

@@ -177,6 +177,7 @@ export function createReader(db: Db): ReaderCore {
         .reverse();
     },
     pins: () => all<{ pattern: string }>('SELECT pattern FROM pin ORDER BY pattern').map((row) => row.pattern),
+    commandResult: (id) => all<{ result: string }>('SELECT result FROM command WHERE id = ?', id)[0]?.result ?? null,
     meta: (key) => (metaOf.get(key) as { value: string } | undefined)?.value ?? null,
     close: () => db.close(),
   };

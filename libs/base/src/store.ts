@@ -58,7 +58,7 @@ export function openBase(file: string): Base {
   const addPin = db.prepare('INSERT OR IGNORE INTO pin (pattern) VALUES (?)');
   const dropPin = db.prepare('DELETE FROM pin WHERE pattern = ?');
   const addMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
-  const addCommand = db.prepare('INSERT OR IGNORE INTO command (id, at) VALUES (?, unixepoch())');
+  const addCommand = db.prepare('INSERT OR IGNORE INTO command (id, result) VALUES (?, ?)');
 
   const dirId = (path: RelPath): number | bigint => {
     const row = findDir.get(path) as { id: number } | undefined;
@@ -195,6 +195,8 @@ export function openBase(file: string): Base {
     setMeta: (key, value) => {
       addMeta.run(key, value);
     },
-    claimCommand: (id) => Number(addCommand.run(id).changes) === 1,
+    putCommand: (id, result) => {
+      addCommand.run(id, result);
+    },
   };
 }

@@ -1,5 +1,5 @@
 /** What comes out of the queue is not trusted: a changeset is either wholly good or refused with a reason. */
-import type { Changeset, SyncEvent } from './event.ts';
+import { type Changeset, COMMANDS, type CommandName, type SyncEvent } from './event.ts';
 import { isOwn, parseRelPath } from './rel-path.ts';
 
 export type Decoded =
@@ -8,9 +8,13 @@ export type Decoded =
 
 export const MAX_EVENTS = 500;
 
+function isCommand(text: unknown): text is CommandName {
+  return COMMANDS.some((name) => name === text);
+}
+
 function decodeEvent(raw: unknown): SyncEvent | string {
   if (typeof raw !== 'object' || raw === null) return 'an event is not an object';
-  const { kind, side, path: text, seen, transfer, why, id, command } = raw as Record<string, unknown>;
+  const { kind, side, path: text, seen, transfer, why, id, command, arg } = raw as Record<string, unknown>;
   const path = parseRelPath(text);
   if (path === null) return 'a path is not relative to the root';
   if (isOwn(path)) return 'a path lies in the own folder';
@@ -32,8 +36,10 @@ function decodeEvent(raw: unknown): SyncEvent | string {
       return { kind, side, path, why: typeof why === 'string' ? why.slice(0, 200) : '' };
     case 'command':
       if (side !== 'local' || typeof id !== 'string' || !/^[A-Za-z0-9-]{1,80}$/.test(id)) return 'a command has no id';
-      if (command !== 'get' && command !== 'rescan') return 'a command is unknown';
-      return { kind, side, path, id, command };
+      if (!isCommand(command)) return 'a command is unknown';
+      if (arg === undefined) return { kind, side, path, id, command };
+      if (typeof arg !== 'string' || arg.length > 4_096 || arg.includes('\0')) return 'a command has a bad argument';
+      return { kind, side, path, id, command, arg };
     default:
       return 'an event kind is unknown';
   }

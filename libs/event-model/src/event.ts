@@ -31,13 +31,18 @@ export interface RescanEvent {
   readonly path: RelPath;
   readonly why: string;
 }
+export const COMMANDS = ['get', 'free', 'pin', 'unpin', 'rescan', 'restore', 'empty-trash'] as const;
+export type CommandName = (typeof COMMANDS)[number];
+
 /** A person's wish that changes trees; carried out once per id. */
 export interface CommandEvent {
   readonly kind: 'command';
   readonly side: 'local';
   readonly path: RelPath;
   readonly id: string;
-  readonly command: 'get' | 'rescan';
+  readonly command: CommandName;
+  /** Of pin and unpin the pattern; of restore `<side>:<slot>`; of empty-trash the least age in ms. */
+  readonly arg?: string;
 }
 
 export type SyncEvent = ChangeEvent | AccessEvent | StagedEvent | RescanEvent | CommandEvent;

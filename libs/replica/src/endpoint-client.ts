@@ -272,6 +272,7 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
       return found;
     },
     look: (paths) => call('look', paths),
+    freshLook: (paths) => call('freshLook', paths),
     list: (queries) => call('list', queries),
     hash: (path, expected) => call('hash', path, expected),
     stage: (order) => call('stage', order),
@@ -279,6 +280,7 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
     recover: (orders) => call('recover', orders),
     fetch: (order) => call('fetch', order),
     discard: (slots) => call('discard', slots),
+    purge: (slots) => call('purge', slots),
     watch(listener) {
       watcher = listener;
       return {

@@ -15,6 +15,7 @@ export const REPLICA_CALLS = [
   'prepare',
   'check',
   'look',
+  'freshLook',
   'list',
   'hash',
   'stage',
@@ -22,6 +23,7 @@ export const REPLICA_CALLS = [
   'recover',
   'fetch',
   'discard',
+  'purge',
 ] as const satisfies readonly (keyof Replica)[];
 
 export type ReplicaCall = (typeof REPLICA_CALLS)[number];

@@ -14,7 +14,10 @@ export const DEFAULT_IGNORED: readonly string[] = [
   '.Trash-*',
 ];
 
-export function createIgnore(patterns: readonly string[]): (path: RelPath, directory: boolean) => boolean {
-  const rules = ignore({ allowRelativePaths: true }).add([...DEFAULT_IGNORED, ...patterns]);
+export function createIgnore(
+  patterns: readonly string[],
+  defaults: readonly string[] = DEFAULT_IGNORED,
+): (path: RelPath, directory: boolean) => boolean {
+  const rules = ignore({ allowRelativePaths: true }).add([...defaults, ...patterns]);
   return (path, directory) => path !== '' && (isOwn(path) || rules.ignores(directory ? `${path}/` : path));
 }

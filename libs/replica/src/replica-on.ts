@@ -1,12 +1,14 @@
 /** A replica over any FsPort: the one in this process, the one in an endpoint, and the simulation's are the same code. */
-import type { Anchors, RelPath } from '@lazysync/event-model';
+import { type Anchors, OWN_FOLDER, type RelPath } from '@lazysync/event-model';
 import type { Clock } from '@lazysync/ops';
 import { look } from './entry-of.ts';
 import { fetchFile } from './fetch.ts';
+import { freshLook } from './fresh-look.ts';
 import type { FsPort } from './fs-port.ts';
 import { hashFile } from './hash.ts';
 import { list } from './listing.ts';
 import { recover } from './recover.ts';
+import { removeTree } from './remove-tree.ts';
 import type { Replica } from './replica.ts';
 import { transition } from './transition.ts';
 import { dropName, stagePath, type TreeContext } from './tree-context.ts';
@@ -49,6 +51,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     prepare: options.root.prepare,
     check: options.root.check,
     look: (paths) => look(fs, paths, { anchors: anchors(), parallel }),
+    freshLook: (paths) => freshLook(fs, paths, { anchors: anchors(), parallel }),
     list: (queries) => list(fs, queries, { anchors: anchors(), parallel, exact }),
     hash: (path, expected) => hashFile(fs, path, expected, { side, anchors: anchors() }),
     stage: async (order) => stageUpload(await context(), order),
@@ -77,7 +80,9 @@ export function createReplica(options: ReplicaOptions): Replica {
     discard: async (slots) => {
       for (const slot of slots) await dropName(fs, stagePath(slot));
     },
+    purge: async (slots) => {
+      for (const slot of slots) await removeTree(fs, `${OWN_FOLDER}/trash/${slot}`);
+    },
     close: options.close,
   };
 }
-

@@ -121,6 +121,8 @@ export interface Replica {
   check(uuid: string): Promise<RootState>;
   /** lstat and readlink of each, in order; never follows. */
   look(paths: readonly RelPath[]): Promise<readonly Entry[]>;
+  /** As `look`, but of a file what its server says this moment (through a descriptor), not what the mount remembers. */
+  freshLook(paths: readonly RelPath[]): Promise<readonly Entry[]>;
   list(queries: readonly DirectoryQuery[]): Promise<readonly Listing[]>;
   hash(path: RelPath, expected: FileStat): Promise<HashOutcome>;
   /** Remote only: writes an upload's content into the stage folder; the order then goes to `carryOut` with it. */
@@ -132,6 +134,8 @@ export interface Replica {
   fetch(order: FetchOrder): Promise<FetchOutcome>;
   /** Removes stage files by slot. */
   discard(slots: readonly string[]): Promise<void>;
+  /** Removes trash folders by slot, for good. */
+  purge(slots: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -19,7 +19,7 @@ import {
   type SyncEvent,
 } from '@lazysync/event-model';
 import { createReplica, list, type Order, RemoteOffline, type Replica, type RootState } from '@lazysync/replica';
-import { createHolds, type PairPorts, type WorkingPair, workPair } from '@lazysync/sync-worker/pair';
+import { createHolds, createHydration, type PairPorts, type WorkingPair, workPair } from '@lazysync/sync-worker/pair';
 import { isOwnPath } from './census.ts';
 import { Mount, type MountOptions } from './mount.ts';
 import type { Random } from './random.ts';
@@ -228,7 +228,9 @@ export class Client {
       clearProblemsBelow: alive(base.clearProblemsBelow),
       putConflict: alive(base.putConflict),
       setMeta: alive(base.setMeta),
-      claimCommand: (id) => !owner.dead && base.claimCommand(id),
+      putCommand: (id, result) => {
+        if (!owner.dead) base.putCommand(id, result);
+      },
     };
   }
 
@@ -285,6 +287,7 @@ export class Client {
       prepare: (marker) => call((it) => it.prepare(marker)),
       check: (uuid) => call((it) => it.check(uuid)),
       look: (paths) => call((it) => it.look(paths)),
+      freshLook: (paths) => call((it) => it.freshLook(paths)),
       list: (queries) => call((it) => it.list(queries)),
       hash: (path, expected) => call((it) => it.hash(path, expected)),
       stage: (order) => call((it) => it.stage(order)),
@@ -292,6 +295,7 @@ export class Client {
       recover: (orders) => call((it) => it.recover(orders)),
       fetch: (order) => call((it) => it.fetch(order)),
       discard: (slots) => call((it) => it.discard(slots)),
+      purge: (slots) => call((it) => it.purge(slots)),
       close: () => Promise.resolve(),
     };
   }
@@ -368,6 +372,7 @@ export class Client {
     return {
       pair: 'sim',
       base,
+      hydration: createHydration({ on: 'open', maxSize: Number.POSITIVE_INFINITY }, () => base.pins()),
       holds: createHolds(base, () => this.now()),
       local: this.watched(this.makeReplica('local', owner)),
       remote: this.watched(this.overMount(owner)),

@@ -8,6 +8,7 @@ import { anchorOf, type ChangeKind, type RelPath, relPath, type Side, type SyncE
 import { systemClock } from '@lazysync/ops';
 import { createDiskFs, createReplica, type Replica } from '@lazysync/replica';
 import { createHolds } from '../../src/holds.ts';
+import { createHydration } from '../../src/hydration.ts';
 import type { PairPorts } from '../../src/ports.ts';
 import { createRescan } from '../../src/rescan.ts';
 import { createSettler } from '../../src/settle-path.ts';
@@ -107,6 +108,7 @@ export async function twoFolders(): Promise<TwoFolders> {
     },
     uuids: { local: 'l', remote: 'r' },
     log: () => undefined,
+    hydration: createHydration({ on: 'open', maxSize: Infinity }, () => base.pins()),
     holds: createHolds(base, () => Date.now()),
     downloads: 4,
   };

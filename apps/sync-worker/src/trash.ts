@@ -1,0 +1,81 @@
+/** The trash of both sides: `.lazysync/trash/<UTC>-<client>-<n>/<path>`, so that its age can be read off its name. */
+import { joinPath, OWN_FOLDER, type RelPath, relPath, type Side } from '@lazysync/event-model';
+import type { PairPorts } from './ports.ts';
+
+const TRASH = relPath(`${OWN_FOLDER}/trash`);
+const SLOT = /^(\d{4})(\d\d)(\d\d)t(\d\d)(\d\d)(\d\d)-[a-z0-9]+-\d+$/;
+
+export interface TrashItem {
+  readonly side: Side;
+  readonly slot: string;
+  /** The path it was removed from. */
+  readonly path: RelPath;
+  readonly kind: string;
+  /** Bytes; of a folder null. */
+  readonly size: number | null;
+  /** ms since 1970; null when the name does not tell. */
+  readonly removedAt: number | null;
+}
+
+export function trashPlace(slot: string, path: RelPath): string {
+  return `${TRASH}/${slot}/${path}`;
+}
+
+function removedAt(slot: string): number | null {
+  const found = SLOT.exec(slot);
+  if (found === null) return null;
+  const [year, month, day, hour, minute, second] = found.slice(1).map(Number);
+  return Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
+}
+
+async function slotsOf(ports: PairPorts, side: Side): Promise<string[]> {
+  const [listing] = await ports[side].list([{ path: TRASH }]);
+  return listing?.kind === 'listing' ? listing.names.map(({ name }) => name) : [];
+}
+
+/** The files and whole folders in the trash, newest first, at most `limit`. */
+export async function listTrash(ports: PairPorts, limit: number): Promise<readonly TrashItem[]> {
+  const items: TrashItem[] = [];
+  for (const side of ['local', 'remote'] as const) {
+    for (const slot of (await slotsOf(ports, side)).sort().reverse()) {
+      const root = joinPath(TRASH, slot);
+      const level: RelPath[] = [root];
+      while (level.length > 0 && items.length < limit) {
+        for (const listing of await ports[side].list(level.splice(0, 64).map((path) => ({ path })))) {
+          if (listing.kind !== 'listing') continue;
+          for (const { name, entry } of listing.names) {
+            const at = joinPath(listing.path, name);
+            const path = relPath(at.slice(root.length + 1));
+            // The folders on the way to what was removed are not in the base; a removed folder is, as a tombstone.
+            if (entry.kind === 'directory') level.push(at);
+            const size = entry.kind === 'file' ? entry.stat.size : null;
+            if (entry.kind !== 'directory' || ports.base.get(at) !== null) {
+              items.push({ side, slot, path, kind: entry.kind, size, removedAt: removedAt(slot) });
+            }
+          }
+        }
+      }
+    }
+  }
+  return items.sort((a, b) => (b.removedAt ?? 0) - (a.removedAt ?? 0)).slice(0, limit);
+}
+
+/** For good: what was removed at least `minAgeMs` ago. */
+export async function emptyTrash(ports: PairPorts, minAgeMs: number): Promise<string> {
+  let count = 0;
+  for (const side of ['local', 'remote'] as const) {
+    const old = (await slotsOf(ports, side)).filter((slot) => {
+      const at = removedAt(slot);
+      return minAgeMs === 0 || (at !== null && ports.now() - at >= minAgeMs);
+    });
+    // Tombstones first: a move out of a trash that is gone must not be tried.
+    if (side === 'remote')
+      ports.base.record(
+        old.map((slot) => ({ kind: 'forget', path: joinPath(TRASH, slot) })),
+        [],
+      );
+    await ports[side].purge(old);
+    count += old.length;
+  }
+  return `${count} removed for good`;
+}
