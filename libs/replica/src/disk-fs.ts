@@ -4,14 +4,25 @@
  * swaps a folder for a link on the server in between is not kept out.)
  */
 import fs from 'node:fs';
-import { errnoOf, failed, O_PATH, RENAME_EXCHANGE, RENAME_NOREPLACE, type Result, writersOf } from '@lazysync/ops';
+import {
+  decodeStatx,
+  errnoOf,
+  failed,
+  O_PATH,
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
+  type Result,
+  STATX_BYTES,
+  statName,
+  writersOf,
+} from '@lazysync/ops';
 import { AT_ONCE, type Calls, LATER } from './disk-calls.ts';
 import { openFile } from './disk-file.ts';
 import { createDiskRoot, type Opened } from './disk-root.ts';
 import { scanAtOnce, scanLater } from './disk-scan.ts';
 import { FsError, type FsPort, type OpenFile, type RawName, type RawStat } from './fs-port.ts';
 import { createLinkTexts, type LinkTexts } from './link-texts.ts';
-import { escapeBytes, REPLACED, rawStat, textOf } from './raw-stat.ts';
+import { escapeBytes, REPLACED, rawStat, rawStatx, textOf } from './raw-stat.ts';
 
 const { O_DIRECTORY, O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
 const FOLDER = O_PATH | O_DIRECTORY;
@@ -68,6 +79,7 @@ export function createDiskFs(options: DiskOptions): DiskFs {
   const root = createDiskRoot(options.root, calls);
   const texts: LinkTexts | null = local ? createLinkTexts() : null;
   const syncDirectories = options.syncDirectories ?? local;
+  const statBuffer = Buffer.alloc(STATX_BYTES);
   let answers = 0;
   const answered = (): void => {
     answers++;
@@ -91,14 +103,15 @@ export function createDiskFs(options: DiskOptions): DiskFs {
     let opened: Opened | undefined;
     try {
       opened = await root.acquire();
-      return await run(opened.fd);
+      const result = await run(opened.fd);
+      if (!CACHED_CALLS.has(call)) answered();
+      return result;
     } catch (error) {
       if (error instanceof FsError) throw error;
       const code = errnoOf(error);
       if (code === null) throw error;
       throw new FsError(code, call, path, error);
     } finally {
-      if (!CACHED_CALLS.has(call)) answered();
       if (opened !== undefined) root.release(opened);
     }
   };
@@ -154,7 +167,12 @@ export function createDiskFs(options: DiskOptions): DiskFs {
       if (error !== null) throw new FsError(error, call, from);
     });
 
-  const statOf = async (place: Place): Promise<RawStat> => rawStat(await calls.lstat(place.at));
+  const statOf = async (place: Place, path: string): Promise<RawStat> => {
+    if (!local) return rawStat(await calls.lstat(place.at));
+    const failure = statName(place.fd, place.name, statBuffer);
+    if (failure !== null) throw new FsError(failure, 'lstat', path);
+    return rawStatx(decodeStatx(statBuffer));
+  };
 
   const textAt = async (place: Place, path: string): Promise<string> => {
     const text = await calls.readlink(place.at);
@@ -174,9 +192,9 @@ export function createDiskFs(options: DiskOptions): DiskFs {
     }
   };
 
-  const remember = async (place: Place, text: string): Promise<void> => {
+  const remember = async (place: Place, path: string, text: string): Promise<void> => {
     if (texts === null) return;
-    texts.put(await statOf(place), text);
+    texts.put(await statOf(place, path), text);
   };
 
   const names = async (fd: number): Promise<RawName[]> => {
@@ -192,7 +210,7 @@ export function createDiskFs(options: DiskOptions): DiskFs {
 
   /** Looks first: opening a fifo or a device may do something, whatever the flags. */
   const openToRead = async (place: Place, path: string): Promise<number> => {
-    const { kind } = await statOf(place);
+    const { kind } = await statOf(place, path);
     if (kind === 'directory') throw new FsError('EISDIR', 'open', path);
     if (kind === 'symlink') throw new FsError('ELOOP', 'open', path);
     if (kind !== 'file') throw new FsError('ENXIO', 'open', path);
@@ -203,16 +221,16 @@ export function createDiskFs(options: DiskOptions): DiskFs {
     root: { renew: () => root.renew(), distrust: () => root.distrust() },
     close: () => root.close(),
     answers: () => answers,
-    lstat: (path) => at('lstat', path, statOf),
+    lstat: (path) => at('lstat', path, (place) => statOf(place, path)),
     readlink: (path) =>
       at('readlink', path, async (place) => {
         if (texts === null) return await textAt(place, path);
-        const before = await statOf(place);
+        const before = await statOf(place, path);
         const known = texts.get(before);
         if (known !== undefined) return known;
         const text = await textAt(place, path);
         // RACE: the text may be that of a link that took this one's place meanwhile.
-        const after = await statOf(place);
+        const after = await statOf(place, path);
         if (after.ino === before.ino && after.birthNs === before.birthNs) texts.put(before, text);
         return text;
       }),
@@ -230,7 +248,7 @@ export function createDiskFs(options: DiskOptions): DiskFs {
     symlink: (target, path) =>
       at('symlink', path, async (place) => {
         await calls.symlink(target, place.at);
-        await remember(place, target);
+        await remember(place, path, target);
       }),
     link: (from, to) => between('link', from, to, (a, b) => calls.link(a.at, b.at)),
     rename: (from, to) => between('rename', from, to, (a, b) => calls.rename(a.at, b.at)),
