@@ -21,17 +21,10 @@ function bytesOf(call: EndpointCall, args: readonly unknown[]): number {
     if (step.kind === 'upload') return step.source.size;
     return step.kind === 'copy' ? step.expected.stat.size : 0;
   };
-  switch (call) {
-    case 'hash':
-      return (args[1] as { readonly size: number }).size;
-    case 'stage':
-      return sizeOf(args[0] as Order);
-    case 'carryOut':
-    case 'recover':
-      return (args[0] as readonly Order[]).reduce((sum, order) => sum + sizeOf(order), 0);
-    default:
-      return 0;
-  }
+  if (call === 'hash') return (args[1] as { readonly size: number }).size;
+  if (call === 'stage') return sizeOf(args[0] as Order);
+  if (call !== 'carryOut' && call !== 'recover') return 0;
+  return (args[0] as readonly Order[]).reduce((sum, order) => sum + sizeOf(order), 0);
 }
 
 function countOf(args: readonly unknown[]): number {
