@@ -209,6 +209,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
   }
 
   async function settle(path: RelPath, cause: Cause, seen: Seen = {}): Promise<string> {
+    if (path === '') return 'the root stays as it is';
     if (ports.ignored(path, false)) return 'ignored';
     if (!(await ensureParent(path))) return 'its folder is not synced';
     const outermost = !settling.has(path);

@@ -6,6 +6,11 @@ import { openDatabase } from './open.ts';
 import { createReader, rangeBelow } from './reader.ts';
 import { COLUMNS, toCells } from './row.ts';
 
+/** The root has no row: a row of it, or forgetting it, would take the whole base along. */
+function notRoot(path: RelPath): void {
+  if (path === '') throw new Error('the root is no entry of the base');
+}
+
 /** Older acts are forgotten. */
 const ACTS_KEPT = 20_000;
 
@@ -73,12 +78,14 @@ export function openBase(file: string): Base {
     if (path !== '') dropDirs.run(path, ...rangeBelow(path));
   };
   const put = (record: BaseRecord): void => {
+    notRoot(record.path);
     putRow.run(dirId(parentOf(record.path)), nameOf(record.path), ...toCells(record));
     if (record.kind === 'directory') dirId(record.path);
     // Rows left below a file would be taken for things deleted, should a directory come back under its name.
     else if (anyDir.get(record.path, ...rangeBelow(record.path)) !== undefined) dropBelow(record.path);
   };
   const forget = (path: RelPath): void => {
+    notRoot(path);
     const range = [path, ...rangeBelow(path)] as const;
     dropRow(path);
     dropBelow(path);

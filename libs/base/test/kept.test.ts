@@ -1,5 +1,5 @@
 /** What the base keeps beside its rows: journal, transfers, problems, commands, and words of the pair. */
-import type { Problem, Step } from '@lazysync/event-model';
+import type { Problem, RelPath, Step } from '@lazysync/event-model';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Base, type Intent, openBase, type Transfer } from '../src/index.ts';
 import { at, remote, stat, stub } from './records.ts';
@@ -134,4 +134,12 @@ test('words of the pair', () => {
   base.setMeta('state', 'syncing');
   base.setMeta('why', '');
   expect([base.meta('state'), base.meta('why')]).toEqual(['syncing', '']);
+});
+
+test('the root can be no row, and is never forgotten', () => {
+  const base = openBase(':memory:');
+  const record = { kind: 'residual', path: '' as RelPath, side: 'local', why: 'w' } as const;
+  expect(() => base.record([{ kind: 'put', record }], [])).toThrow(/root/);
+  expect(() => base.record([{ kind: 'forget', path: '' as RelPath }], [])).toThrow(/root/);
+  base.close();
 });
