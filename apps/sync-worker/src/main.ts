@@ -3,8 +3,10 @@ import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { type EffectiveConfig, readEffective } from '@lazysync/config';
 import { createLogger, createShutdown, exitWithParent, type Logger, type LogLevel, type Shutdown } from '@lazysync/ops';
-import { announce, createLaneWorker, createPublisher, onAsk, openRedis, type RedisLink } from '@lazysync/queue';
+import { announce, createLaneWorker, createPublisher, openRedis, type RedisLink } from '@lazysync/queue';
+import { answerQuestions } from './answers.ts';
 import { openPair } from './open-pair.ts';
+import { keepTrashSmall } from './trash-keeper.ts';
 import { workPair } from './work-pair.ts';
 
 const ENDPOINT = new URL('../../endpoint/src/main.ts', import.meta.url);
@@ -40,14 +42,8 @@ async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: S
     await working.close();
     turnAnchor('remote');
   });
-  const decisions = onAsk(
-    redis,
-    id,
-    'decide',
-    async (asks) => new Map(asks.map((ask) => [ask.id, working.decide(ask.body === 'approve' ? 'approve' : 'reject')])),
-    (error) => log.error({ pair: id, err: error }, 'a decision could not be read'),
-  );
-  shutdown.own(`decisions on ${id}`, () => decisions.close());
+  const answers = answerQuestions(redis, ports, working);
+  shutdown.own(`answers about ${id}`, () => answers.close());
   const lane = createLaneWorker({
     pair: id,
     redis,
@@ -59,6 +55,10 @@ async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: S
   shutdown.own(`lane of ${id}`, () => lane.close(CLOSE_MS));
   const presence = announce(redis, id, 'worker', { pid: process.pid, host: os.hostname() });
   shutdown.own(`presence at ${id}`, () => presence.close());
+  shutdown.own(
+    `trash of ${id}`,
+    keepTrashSmall((event) => publisher.publish([event]), settings.trash.keep),
+  );
   log.info({ pair: id, local, remote }, 'at work');
 }
 

@@ -9,7 +9,6 @@ import { anchorOf, type Policy, ROOT, type SyncEvent } from '@lazysync/event-mod
 import { flockExclusive, type Logger, systemClock } from '@lazysync/ops';
 import {
   createDiskReplica,
-  createIgnore,
   openEndpoint,
   type Probe,
   pointAnchor,
@@ -19,6 +18,7 @@ import {
 
 import { createHolds } from './holds.ts';
 import { createHydration, type HydrationPolicy } from './hydration.ts';
+import { createIgnoreRules } from './ignore-rules.ts';
 import type { PairPorts } from './ports.ts';
 
 export interface PairConfig {
@@ -85,7 +85,7 @@ async function prepare(
   pair: string,
 ): Promise<string | { readonly uuid: string; readonly probe: Probe }> {
   const key = `uuid-${replica.side}`;
-  const outcome = await replica.prepare({ pair, known: base.meta(key), fresh: randomUUID() });
+  const outcome = await replica.prepare({ pair, known: base.meta(key) || null, fresh: randomUUID() });
   if (outcome.kind === 'refused') return outcome.message;
   base.setMeta(key, outcome.uuid);
   const probe = JSON.stringify(outcome.probe, (_key, one: unknown) => (typeof one === 'bigint' ? one.toString() : one));
@@ -196,6 +196,7 @@ export async function openPair(
   if (typeof there === 'string') return refused(there);
   turnAnchor('remote');
   base.clearProblem(ROOT);
+  const rules = createIgnoreRules(config.ignore, local, remote, config.local);
   const ports: PairPorts = {
     pair: config.id,
     base,
@@ -204,7 +205,8 @@ export async function openPair(
     policy: policyOf(config),
     now: () => Date.now(),
     slot: slots(),
-    ignored: createIgnore(config.ignore),
+    ignored: rules.ignored,
+    reloadIgnored: () => rules.reload(),
     publish,
     uuids: { local: here.uuid, remote: there.uuid },
     log: (level, message, more = {}) => log[level]({ pair: config.id, ...more }, message),

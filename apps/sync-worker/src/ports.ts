@@ -29,6 +29,8 @@ export interface PairPorts {
   /** A name for a step's stage file and trash folder, never given twice: `<UTC>-<client>-<n>`. */
   readonly slot: () => string;
   readonly ignored: (path: RelPath, directory: boolean) => boolean;
+  /** Reads the shared ignore file anew; true when the rules have changed. */
+  readonly reloadIgnored: () => Promise<boolean>;
   /** Appends to this pair's own lane. */
   readonly publish: (events: readonly SyncEvent[]) => Promise<void>;
   readonly uuids: { readonly local: string; readonly remote: string };

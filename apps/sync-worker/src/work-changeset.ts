@@ -12,6 +12,7 @@ import {
   type SyncEvent,
 } from '@lazysync/event-model';
 import { createCommands } from './commands.ts';
+import { IGNORE_FILE } from './ignore-rules.ts';
 import { lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
 import type { PathSettler } from './settle-path.ts';
@@ -131,6 +132,7 @@ export function createChangesetWorker(
       for (const event of changeset.events) {
         signal.throwIfAborted();
         if (event.kind === 'rescan') {
+          if (event.path === ROOT) await ports.reloadIgnored();
           await rescan(event.path);
           say(event.path, 'looked at everything');
         } else if (event.kind === 'staged') say(event.path, await commitStaged(event));
@@ -156,6 +158,7 @@ export function createChangesetWorker(
         const { remote } = task;
         say(task.path, await settler.settle(task.path, task.cause, remote === undefined ? {} : { remote }));
       }
+      if (tasks.some((task) => task.path === IGNORE_FILE) && (await ports.reloadIgnored())) await rescan(ROOT);
       return outcomes;
     },
   };

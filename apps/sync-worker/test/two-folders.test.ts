@@ -229,6 +229,30 @@ test('what is ignored stays, and keeps its folder', async () => {
   expect(pair.tree('remote')).toEqual({});
 });
 
+test('.lazysyncignore in the remote counts as soon as it is there, and deletes nothing', async () => {
+  for (const name of ['keep/a', 'build/b', 'c.log']) write(pair.remote, name, name);
+  await pair.rescan();
+  write(pair.remote, '.lazysyncignore', 'build/\n*.log\n');
+  await pair.change('remote', 'create', '.lazysyncignore');
+  expect(Object.keys(pair.tree('remote'))).toEqual(['.lazysyncignore', 'build', 'build/b', 'c.log', 'keep', 'keep/a']);
+  write(pair.remote, 'd.log', 'new');
+  write(pair.local, 'build/new', 'new');
+  fs.rmSync(path.join(pair.local, 'c.log'));
+  await pair.change('local', 'create', 'build/new');
+  await pair.change('local', 'delete', 'c.log');
+  await pair.rescan();
+  expect(Object.keys(pair.tree('remote'))).toEqual([
+    '.lazysyncignore',
+    'build',
+    'build/b',
+    'c.log',
+    'd.log',
+    'keep',
+    'keep/a',
+  ]);
+  expect(pair.tree('local')['d.log']).toBeUndefined();
+});
+
 test('a mass delete that nobody saw is held; approve carries it out, reject brings it back', async () => {
   for (let i = 0; i < 150; i++) write(pair.remote, `many/${i}`, String(i));
   for (let i = 0; i < 120; i++) write(pair.remote, `more/${i}`, String(i));

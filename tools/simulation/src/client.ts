@@ -392,6 +392,7 @@ export class Client {
       slot: () =>
         `${stamp().slice(0, 19).replaceAll(/[-:]/g, '').toLowerCase()}-${this.name.toLowerCase()}-${++this.slots}`,
       ignored: (path) => isIgnored(path),
+      reloadIgnored: () => Promise.resolve(false),
       publish: (events) => scheduler.turn(owner, 0.2, () => this.publish(events)),
       uuids: UUID,
       log: (level, message, more) => {

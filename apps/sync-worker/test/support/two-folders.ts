@@ -9,6 +9,7 @@ import { systemClock } from '@lazysync/ops';
 import { createDiskFs, createReplica, type Replica } from '@lazysync/replica';
 import { createHolds } from '../../src/holds.ts';
 import { createHydration } from '../../src/hydration.ts';
+import { createIgnoreRules } from '../../src/ignore-rules.ts';
 import type { PairPorts } from '../../src/ports.ts';
 import { createRescan } from '../../src/rescan.ts';
 import { createSettler } from '../../src/settle-path.ts';
@@ -88,6 +89,7 @@ export async function twoFolders(): Promise<TwoFolders> {
   let count = 0;
   const published: SyncEvent[] = [];
   const base = openBase(':memory:');
+  const rules = createIgnoreRules(['*.tmp'], here, there, local);
   const ports: PairPorts = {
     pair: 'test',
     base,
@@ -102,7 +104,8 @@ export async function twoFolders(): Promise<TwoFolders> {
     },
     now: () => Date.now(),
     slot: () => `t-${process.pid}-${count++}`,
-    ignored: (at) => at.endsWith('.tmp'),
+    ignored: rules.ignored,
+    reloadIgnored: () => rules.reload(),
     publish: async (events) => {
       published.push(...events);
     },
