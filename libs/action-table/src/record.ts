@@ -140,12 +140,9 @@ export function changesAfter(
       const here = step.side === 'local' ? after : local;
       const there = step.side === 'remote' ? after : remote;
       if (here?.kind !== 'file' || there?.kind !== 'file') return [];
-      return [
-        {
-          kind: 'put',
-          record: { ...base, local: here.stat, remote: remotePrint(there.stat), racy: isRacy(here.stat, nowNs) },
-        },
-      ];
+      // An mtime that was just set does not tell of a write that came right before.
+      const racy = step.side === 'local' || isRacy(here.stat, nowNs);
+      return [{ kind: 'put', record: { ...base, local: here.stat, remote: remotePrint(there.stat), racy } }];
     }
   }
 }

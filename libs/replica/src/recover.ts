@@ -2,7 +2,7 @@
  * An intent that a crash left in the journal: how far had it come? Either it is finished (and written down as if nothing
  * had happened) or it is undone, and the job at the head plans the path again. Nothing a user made is removed by this.
  */
-import { ABSENT, type Step, type StepOutcome } from '@lazysync/event-model';
+import { ABSENT, type Step, type StepOutcome, sameVersion } from '@lazysync/event-model';
 import { dropTrashFolder, putBack } from './capture.ts';
 import { dropCaptured, dropSource } from './move.ts';
 import type { Order, RecoverOutcome } from './replica.ts';
@@ -66,7 +66,11 @@ async function recoverSwap(
     await dropName(it.fs, staged);
     return UNDONE;
   }
-  if (step.kind === 'dehydrate') return finished(await finishDehydrate(it, order, out));
+  if (step.kind === 'dehydrate') {
+    const outcome = await finishDehydrate(it, order, out, there);
+    // Something of a user's lies there by now: the copy is out of the way, and the path is planned from what is there.
+    return inPlace ? finished(outcome) : UNDONE;
+  }
   if (inPlace && isExpected('local', step.expected, out)) {
     await dropName(it.fs, staged);
     return finished({ kind: 'done', after: there });
@@ -136,11 +140,12 @@ async function recoverHydrate(
   const staged = stagePath(step.transfer);
   const there = await it.look(step.path);
   if (there.kind !== 'file' || there.stat.ino !== step.staged.ino) return UNDONE;
+  const untouched = sameVersion(there.stat, step.staged);
   const out = await it.look(staged);
-  if (out.kind === 'absent') return finished({ kind: 'done', after: there });
+  if (out.kind === 'absent') return untouched ? finished({ kind: 'done', after: there }) : UNDONE;
   if (isExpected('local', step.expected, out)) {
     await dropName(it.fs, staged);
-    return finished({ kind: 'done', after: there });
+    return untouched ? finished({ kind: 'done', after: there }) : UNDONE;
   }
   await exchangeBack(
     it,

@@ -1,5 +1,12 @@
 /** Stub <-> copy, in one atomic act: EXCHANGE brings the old thing out, it is looked at, and goes back if it is another. */
-import { ARMED_ATIME_NS, type Entry, type Step, type StepOutcome, stubTarget } from '@lazysync/event-model';
+import {
+  ARMED_ATIME_NS,
+  type Entry,
+  type Step,
+  type StepOutcome,
+  sameVersion,
+  stubTarget,
+} from '@lazysync/event-model';
 import { makeTrashFolder, moveName } from './capture.ts';
 import type { Order } from './replica.ts';
 import { dropName, guarded, isExpected, isUnsupported, stagePath, type TreeContext } from './tree-context.ts';
@@ -47,6 +54,13 @@ export function isStubOf(it: TreeContext, path: Step['path']): (entry: Entry) =>
   return (entry) => entry.kind === 'stub' && entry.target === stubTarget(it.anchor, path);
 }
 
+/** Puts a new stub at the stage name, and says what it is: by that it is known again, wherever a user moves it. */
+async function stageStub(it: TreeContext, staged: string, path: Step['path']): Promise<Entry> {
+  await dropName(it.fs, staged);
+  await makeStubAt(it, staged, path);
+  return it.look(staged);
+}
+
 export async function makeStubAt(it: TreeContext, place: string, path: Step['path']): Promise<void> {
   await it.fs.symlink(stubTarget(it.anchor, path), place);
   await it.fs.setLinkAtime(place, ARMED_ATIME_NS);
@@ -70,7 +84,8 @@ export async function hydrate(it: TreeContext, order: Order): Promise<StepOutcom
     // CRASH: the old stub lies at the stage name; the journal names it.
     await it.fs.unlink(staged);
     const after = await it.look(step.path);
-    if (after.kind !== 'file' || after.stat.ino !== step.staged.ino) return { kind: 'stale', saw: after };
+    // A user may have written into it already: that is not what came from the remote.
+    if (after.kind !== 'file' || !sameVersion(after.stat, step.staged)) return { kind: 'stale', saw: after };
     return { kind: 'done', after };
   });
 }
@@ -79,8 +94,7 @@ export async function dehydrate(it: TreeContext, order: Order): Promise<StepOutc
   const step = order.step as Dehydrate;
   const staged = stagePath(order.slot);
   return guarded(it, step.path, async () => {
-    await dropName(it.fs, staged);
-    await makeStubAt(it, staged, step.path);
+    const stub = await stageStub(it, staged, step.path);
     let out: Entry;
     try {
       out = await exchange(it, staged, step.path, step.expected);
@@ -88,12 +102,12 @@ export async function dehydrate(it: TreeContext, order: Order): Promise<StepOutc
       await dropName(it.fs, staged);
       throw error;
     }
-    return finishDehydrate(it, order, out);
+    return finishDehydrate(it, order, out, stub);
   });
 }
 
-/** The stub is in place, the copy lies at the stage name. */
-export async function finishDehydrate(it: TreeContext, order: Order, out: Entry): Promise<StepOutcome> {
+/** The stub was put in place, the copy lies at the stage name. `stub`: what was put in place, as it was seen before. */
+export async function finishDehydrate(it: TreeContext, order: Order, out: Entry, stub: Entry): Promise<StepOutcome> {
   const step = order.step as Dehydrate;
   const staged = stagePath(order.slot);
   const writing = out.kind === 'file' && (await it.fs.openForWriting(staged)) === 'yes';
@@ -104,13 +118,12 @@ export async function finishDehydrate(it: TreeContext, order: Order, out: Entry)
     const message = 'Changed in remote while it is being written in local; it is looked at again when it is closed.';
     return { kind: 'failed', problem: { code: 'being-written', path: step.path, side: 'local', message } };
   }
-  const after = await it.look(step.path);
   if (!step.keep) {
     await it.fs.unlink(staged);
-    return { kind: 'done', after };
+    return { kind: 'done', after: stub };
   }
   const trashed = await keepInTrash(it, order.slot, step.path, staged);
-  return { kind: 'done', after, trashed };
+  return { kind: 'done', after: stub, trashed };
 }
 
 /** What lies at the stage name goes to the trash under its own path. */
@@ -124,8 +137,7 @@ export async function repoint(it: TreeContext, order: Order): Promise<StepOutcom
   const step = order.step as Repoint;
   const staged = stagePath(order.slot);
   return guarded(it, step.path, async () => {
-    await dropName(it.fs, staged);
-    await makeStubAt(it, staged, step.path);
+    const stub = await stageStub(it, staged, step.path);
     let out: Entry;
     try {
       out = await exchange(it, staged, step.path, step.expected);
@@ -139,6 +151,6 @@ export async function repoint(it: TreeContext, order: Order): Promise<StepOutcom
       return { kind: 'stale', saw: out };
     }
     await it.fs.unlink(staged);
-    return { kind: 'done', after: await it.look(step.path) };
+    return { kind: 'done', after: stub };
   });
 }

@@ -196,7 +196,7 @@ export class Mount {
         turn(() => {
           this.check('read', path);
           // A piece at a time, so that a file may change while it is read.
-          const piece = node.text.slice(at, at + Math.min(into.length, 8));
+          const piece = node.text.slice(at, at + Math.min(into.length, Math.max(8, node.text.length >> 1)));
           for (let i = 0; i < piece.length; i++) into[i] = piece.charCodeAt(i);
           return piece.length;
         }),
