@@ -104,10 +104,10 @@ export function openBase(file: string): Base {
     moveDirs.run(to, from, ...range);
     moveMoved.run(to, from, ...range);
     if (led !== from || !isOwn(to)) addMoved.run(to, led);
+    if (isOwn(to)) return;
     // A conflict file under another name is one that somebody has dealt with.
     dropConflict.run(from);
-    if (isOwn(to)) dropConflicts.run(...range);
-    else moveConflicts.run(to, from, ...rangeBelow(from));
+    moveConflicts.run(to, from, ...rangeBelow(from));
   };
   /** Where the stubs of a thing that lies at `path` lead: its name before it was moved or buried. */
   const ledTo = (path: RelPath): RelPath => {
@@ -169,6 +169,11 @@ export function openBase(file: string): Base {
       if (changes.length === 0 && cleared.length === 0 && acts.length === 0) return;
       transaction(() => {
         for (const change of changes) apply(change);
+        for (const change of changes) {
+          // A conflict file that was saved as a new file is buried and put anew: it is still there.
+          if (change.kind === 'bury' && reader.get(change.path) === null)
+            dropConflicts.run(change.path, ...rangeBelow(change.path));
+        }
         for (const slot of cleared) dropIntent.run(slot);
         let last: number | bigint = 0;
         for (const { path, act, why } of acts) last = addAct.run(at, path, act, why).lastInsertRowid;

@@ -358,6 +358,20 @@ describe('conflicts', () => {
     expect(listed()).toEqual([]);
   });
 
+  test('stays when its file was replaced by a newer one', () => {
+    lay('a (c)');
+    base.putConflict({ path: at('a'), conflict: at('a (c)'), at: 5 });
+    base.record(
+      [
+        { kind: 'bury', path: at('a (c)'), trashed: at('.lazysync/trash/1/a (c)') },
+        { kind: 'put', record: copy('a (c)', 9) },
+      ],
+      [],
+    );
+    expect(listed()).toEqual(['a (c)']);
+    expect(base.withIdentity(id(1))).toHaveLength(1);
+  });
+
   test('goes when somebody gave its file another name', () => {
     lay('a (c)');
     base.putConflict({ path: at('a'), conflict: at('a (c)'), at: 5 });
