@@ -79,6 +79,107 @@ function oneOf(name: string, description: string, example: string): Command {
     .option('--log-level <LEVEL>', 'trace, debug, info, warn, error, fatal or silent');
 }
 
+/** What asks the pair's worker for something, or for what it knows. */
+function registerWishes(root: Command): void {
+  const timed = (made: Command): Command => made.option('--timeout <TIME>', 'give up after', '1h');
+  root.addCommand(
+    timed(
+      aboutPairs(
+        command('free', 'make stubs again of copies that are safe in the remote', 'lazysync free ~/work/photos'),
+      ),
+    )
+      .argument('<PATH...>', 'files or folders in a pair')
+      .action(async (paths, options) =>
+        (await import('./commands/one-command.ts')).pathCommand('free', paths, options),
+      ),
+  );
+  for (const [name, what] of [
+    ['pin', 'always keep copies of what matches a pattern (gitignore syntax)'],
+    ['unpin', 'no longer keep copies of what matches a pattern'],
+  ] as const) {
+    root.addCommand(
+      timed(aboutPairs(command(name, what, `lazysync ${name} "*.md" --local ~/work`)))
+        .argument('<PATTERN...>', 'such as "*.md" or "/notes/"')
+        .action(async (patterns, options) =>
+          (await import('./commands/one-command.ts')).patternCommand(name, patterns, options),
+        ),
+    );
+  }
+  root.addCommand(
+    timed(aboutPairs(command('rescan', 'look at everything on both sides again', 'lazysync rescan ~/work/photos')))
+      .argument('[PATH]', 'a folder in a pair')
+      .action(async (path, options) =>
+        (await import('./commands/one-command.ts')).pathCommand('rescan', [path], options),
+      ),
+  );
+  root.addCommand(
+    aboutPairs(
+      command(
+        'why',
+        'what is known of a path, what was done to it, and what would be done next',
+        'lazysync why ~/work/report.md',
+      ),
+    )
+      .argument('<PATH>', 'a path in a pair')
+      .option('--json', 'for scripts')
+      .action(async (path, options) => (await import('./commands/explain.ts')).why({ ...options, path })),
+  );
+  root.addCommand(
+    aboutPairs(command('plan', 'what would be done now, and why; nothing is touched', 'lazysync plan --local ~/work'))
+      .argument('[PATH]', 'a path in a pair')
+      .option('--json', 'for scripts')
+      .action(async (path, options) => (await import('./commands/explain.ts')).plan({ ...options, path })),
+  );
+  root.addCommand(
+    aboutPairs(command('log', 'what was done, and why', 'lazysync log --follow'))
+      .argument('[PATH]', 'a path in a pair')
+      .option('--follow', 'go on until Ctrl-C')
+      .option('--lines <N>', 'how many to begin with', '50')
+      .option('--json', 'for scripts')
+      .action(async (path, options) => (await import('./commands/explain.ts')).log({ ...options, path })),
+  );
+  root.addCommand(
+    aboutPairs(
+      command('adopt', 'take over both folders though a marker is gone or another', 'lazysync adopt --local ~/work'),
+    )
+      .argument('[PATH]', 'a path in a pair')
+      .action(async (path, options) => (await import('./commands/adopt.ts')).adopt({ ...options, path })),
+  );
+  const trash = command(
+    'trash',
+    'what was deleted or overwritten, on both sides',
+    'lazysync trash list',
+    'lazysync trash restore ~/work/report.md',
+  );
+  trash.addCommand(
+    aboutPairs(command('list', 'what is in the trash', 'lazysync trash list ~/work'))
+      .argument('[PATH]', 'only what was at or below this path')
+      .option('--json', 'for scripts')
+      .action(async (path, options) => (await import('./commands/trash.ts')).listTrash({ ...options, path })),
+  );
+  trash.addCommand(
+    timed(
+      aboutPairs(
+        command(
+          'restore',
+          'bring something back, beside what has taken its name',
+          'lazysync trash restore ~/work/report.md',
+        ),
+      ),
+    )
+      .argument('<PATH>', 'where it was')
+      .option('--from <ID>', 'one of several versions, as "trash list" names it (default: the newest)')
+      .action(async (path, options) => (await import('./commands/trash.ts')).restoreTrash(path, options)),
+  );
+  trash.addCommand(
+    timed(aboutPairs(command('empty', 'remove for good what is in the trash', 'lazysync trash empty --older-than 7d')))
+      .argument('[PATH]', 'a path in a pair')
+      .option('--older-than <TIME>', 'only what was removed at least this long ago')
+      .action(async (path, options) => (await import('./commands/trash.ts')).emptyTrash({ ...options, path })),
+  );
+  root.addCommand(trash);
+}
+
 function program(): Command {
   const root = settle(new Command('lazysync'))
     .description('A slow remote folder, shown at once in a fast local one: files are downloaded when they are opened.')
@@ -170,6 +271,7 @@ function program(): Command {
         .action(async (path, options) => (await import('./commands/decide.ts')).decide(name, { ...options, path })),
     );
   }
+  registerWishes(root);
   root.addCommand(
     command('demo', 'a pair at work in two temporary folders, explained; about 15 seconds', 'lazysync demo').action(
       async () => (await import('./commands/demo.ts')).demo(),

@@ -162,6 +162,8 @@ export async function openPair(
     localRoot: config.local,
     remoteRoot: config.remote,
     anchors: () => anchors,
+    // RACE: the last call of a dead worker's endpoint may land late: the next one acts only when that process is gone.
+    lock: path.join(config.state, 'endpoint.lock'),
   });
   const close = async (): Promise<void> => {
     await Promise.allSettled([local.close(), remote.close()]);
