@@ -184,7 +184,8 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
             (view.base === null ? later : deletes).push({ path, seen: { remote: seen.remote } });
           } else later.push({ path, seen: { remote: seen.remote } });
           const folder = seen.local.kind === 'directory' || seen.remote.kind === 'directory';
-          if (folder && (view.base === null || seen.local.kind === seen.remote.kind)) folders.push(path);
+          const onOneSide = view.base === null || view.base.kind === 'residual';
+          if (folder && (onOneSide || seen.local.kind === seen.remote.kind)) folders.push(path);
         }
       });
       later.push(...(await flush(made, changes)));
@@ -193,7 +194,9 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
         await settler.settle(path, BOTH, seen);
         done++;
       }
-      level.push(...folders.filter((path) => base.get(path)?.kind === 'directory'));
+      // What stays on one side only is looked into, too: something that is to be synced may have come into it.
+      const walked = (path: RelPath): boolean => ['directory', 'residual'].includes(base.get(path)?.kind ?? '');
+      level.push(...folders.filter(walked));
       progress({ done, total });
     }
     deletes.sort((a, b) => depthOf(b.path) - depthOf(a.path));

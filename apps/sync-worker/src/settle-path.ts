@@ -147,7 +147,13 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
 
   async function ensureParent(path: RelPath): Promise<boolean> {
     const parent = parentOf(path);
-    if (parent === '' || base.get(parent)?.kind === 'directory') return true;
+    const row = parent === '' ? null : base.get(parent);
+    if (parent === '' || row?.kind === 'directory') return true;
+    if (row?.kind === 'residual') {
+      // It was left on one side for what is never synced; now there is something in it that is.
+      if ((await lookAt(ports[row.side], path)).kind === 'absent') return false;
+      base.record([{ kind: 'forget', path: parent }], []);
+    }
     await settle(parent, BOTH);
     return base.get(parent)?.kind === 'directory';
   }

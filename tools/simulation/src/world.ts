@@ -139,15 +139,17 @@ export function createWorld(history: History, options: RunOptions = {}) {
       case 'vanished':
         removedByUser.add(act.node);
         if (act.node.kind === 'file') census.destroyed(act.node.text);
-        if (act.node.kind === 'symlink') dismiss(act.node.text);
+        if (act.node.kind === 'symlink') dismiss(act.node);
         break;
       case 'appeared':
       case 'renamed':
         placed.set(`${tree.name}:${act.path}`, scheduler.calls);
+        noteStub(act.node);
+        tree.walk((_path, one) => noteStub(one), act.path, act.node);
         // A stub under an ignored name is nobody's any more; its file goes to the trash.
         if (isIgnored(act.path as RelPath)) {
-          dismiss(act.node.text);
-          tree.walk((_path, one) => dismiss(one.text), act.path, act.node);
+          dismiss(act.node);
+          tree.walk((_path, one) => dismiss(one), act.path, act.node);
         }
         break;
       case 'touched':
@@ -155,13 +157,24 @@ export function createWorld(history: History, options: RunOptions = {}) {
     }
   }
 
-  /** A stub was removed: what it led to need not stay in its place. */
-  function dismiss(target: string): void {
-    for (const client of clients) {
-      if (!target.startsWith(`${client.anchor}/`)) continue;
-      const node = remote.peek(target.slice(client.anchor.length + 1));
-      if (node?.kind === 'file') census.dismissed(node.text);
-    }
+  /** What stubs showed when users moved or copied them: that is what they stand for, wherever they lead by then. */
+  const stoodFor = new WeakMap<Inode, string>();
+
+  function shownBy(node: Inode): string | null {
+    if (node.kind !== 'symlink') return null;
+    const client = clients.find((one) => node.text.startsWith(`${one.anchor}/`));
+    const there = client === undefined ? null : remote.peek(node.text.slice(client.anchor.length + 1));
+    return there?.kind === 'file' ? there.text : null;
+  }
+
+  function noteStub(node: Inode): void {
+    const text = shownBy(node);
+    if (text !== null && !stoodFor.has(node)) stoodFor.set(node, text);
+  }
+
+  /** A stub was removed: what it stood for need not stay in its place. */
+  function dismiss(node: Inode): void {
+    for (const text of [shownBy(node), stoodFor.get(node)]) if (text != null) census.dismissed(text);
   }
 
   function byClient(tree: Tree, act: TreeAct, client: Client): void {
