@@ -178,6 +178,16 @@ function registerWishes(root: Command): void {
       .action(async (path, options) => (await import('./commands/trash.ts')).emptyTrash({ ...options, path })),
   );
   root.addCommand(trash);
+  for (const [name, what] of [
+    ['pause', 'carry nothing out for now; what happens is queued'],
+    ['resume', 'go on where it was paused'],
+  ] as const) {
+    root.addCommand(
+      aboutPairs(command(name, what, `lazysync ${name} ~/work`))
+        .argument('[PATH]', 'a path in a pair')
+        .action(async (path, options) => (await import('./commands/pause.ts')).pause(name, { ...options, path })),
+    );
+  }
 }
 
 function program(): Command {

@@ -1,6 +1,6 @@
 /** Puts together what the base and the lane say. Answers within the deadline, whatever is down. */
 import { join } from 'node:path';
-import type { StoredConflict, StoredProblem, Transfer } from '@lazysync/base';
+import type { PairState, StoredConflict, StoredProblem, Transfer } from '@lazysync/base';
 import { withDeadline } from '@lazysync/ops';
 import type { LaneCounts, Presence, Role } from '@lazysync/queue';
 import { type BaseLook, type BaseLooker, createBaseLooker, type Progress } from './base-view.ts';
@@ -17,7 +17,7 @@ export interface StatusPair {
 
 /** What the lanes say: served by libs/queue. Calls may hang or reject while Redis is down. */
 export interface LaneView {
-  counts(pair: string): Promise<LaneCounts>;
+  counts(pair: string): Promise<LaneCounts & { readonly paused?: boolean }>;
   presence(pair: string, role: Role): Promise<readonly Presence[]>;
 }
 
@@ -79,7 +79,7 @@ export function statusOf(reports: readonly PairReport[]): Status {
 }
 
 interface LaneAnswer {
-  readonly counts: LaneCounts;
+  readonly counts: LaneCounts & { readonly paused?: boolean };
   readonly watchers: readonly Presence[];
   readonly workers: readonly Presence[];
 }
@@ -96,11 +96,18 @@ const refs = (present: readonly Presence[]): ProcessRef[] => present.map(({ pid,
 
 const NO_COUNTS = { entries: 0, directories: 0, stubs: 0, copies: 0, cachedBytes: 0, remoteBytes: 0 };
 
+function stateOf(working: boolean, said: PairState, lane: LaneAnswer | null, queued: number): PairState {
+  if (!working) return 'stopped';
+  // A pause is kept in the lane: the worker itself only sees no jobs.
+  if (lane?.counts.paused === true && (said === 'idle' || said === 'syncing')) return 'paused';
+  return said === 'idle' && queued > 0 ? 'syncing' : said;
+}
+
 function reportOf(pair: StatusPair, look: BaseLook, lane: LaneAnswer | null): PairReport {
   const view = look.kind === 'base' ? look.view : null;
   const queued = lane === null ? 0 : lane.counts.waiting + lane.counts.active + lane.counts.delayed;
   const working = (lane?.workers.length ?? 0) > 0;
-  const state = !working ? 'stopped' : view?.state === 'idle' && queued > 0 ? 'syncing' : (view?.state ?? 'starting');
+  const state = stateOf(working, view?.state ?? 'starting', lane, queued);
   const { counts = NO_COUNTS, transfers = [], problems = [], held = [], conflicts = [] } = view ?? {};
   return {
     status: {
