@@ -104,6 +104,20 @@ describe('an opened stub', () => {
   });
 });
 
+describe('a move', () => {
+  test('of a stub makes nothing below it worth a look', () => {
+    const origin = { record: stubRow('o', there, 31), local: absent, remote: file(there) };
+    const decision = plan({ base: null, local: stub('o', 31), remote: absent, origin });
+    expect(decision).toMatchObject({ step: { kind: 'move' }, again: true, below: false });
+  });
+
+  test('of a folder onto a name that the base knows is none: that name is changed', () => {
+    const origin = { record: directoryRow('o', 14), local: absent, remote: directory(9) };
+    const decision = plan({ base: copy, local: directory(14), remote: absent, origin });
+    expect(decision).toMatchObject({ step: { kind: 'make-directory', side: 'remote' } });
+  });
+});
+
 describe('a link that reads otherwise in remote', () => {
   const row = symlinkRow('f', 'x', `${policy.remoteRoot}/x`);
   test('but means the same is written down', () => {
