@@ -121,7 +121,7 @@ describe('problems', () => {
   });
 });
 
-test('a command is claimed once', () => {
+test('what came of a command is kept, the first time', () => {
   expect(base.commandResult('a')).toBeNull();
   base.putCommand('a', 'first');
   base.putCommand('a', 'again');
@@ -142,4 +142,46 @@ test('the root can be no row, and is never forgotten', () => {
   expect(() => base.record([{ kind: 'put', record }], [])).toThrow(/root/);
   expect(() => base.record([{ kind: 'forget', path: '' as RelPath }], [])).toThrow(/root/);
   base.close();
+});
+
+describe('what was done', () => {
+  const act = (path: string, why = 'new in local') => ({ path: at(path), act: 'upload remote', why });
+
+  test('is told oldest first, the newest ones, of all or of one path', () => {
+    base.record([], [], [act('a'), act('b')], 5);
+    base.record([{ kind: 'put', record: stub('a') }], ['s'], [act('a', 'changed in local')], 6);
+    const all = base.acts({ limit: 10 });
+    expect(all.map(({ at: when, path, why }) => [when, path, why])).toEqual([
+      [5, 'a', 'new in local'],
+      [5, 'b', 'new in local'],
+      [6, 'a', 'changed in local'],
+    ]);
+    expect(base.acts({ limit: 2 })).toEqual(all.slice(1));
+    expect(base.acts({ limit: 10, after: all[1]?.id ?? 0 })).toEqual(all.slice(2));
+    expect(base.acts({ limit: 10, path: at('a') }).map((one) => one.at)).toEqual([5, 6]);
+    expect(base.acts({ limit: 1, path: at('a') }).map((one) => one.at)).toEqual([6]);
+    expect(base.acts({ limit: 10, path: at('c') })).toEqual([]);
+  });
+
+  test('a long time ago is forgotten', () => {
+    const many = Array.from({ length: 20_010 }, (_, i) => act(`f${i}`));
+    base.record([], [], many, 1);
+    const left = base.acts({ limit: 50_000 });
+    expect(left).toHaveLength(20_000);
+    expect([left[0]?.path, left.at(-1)?.path]).toEqual(['f10', 'f20009']);
+  });
+
+  test('does not outlive a record that failed', () => {
+    const bad = { ...stub('b'), remote: { ...remote, size: {} as number } };
+    expect(() => base.record([{ kind: 'put', record: bad }], [], [act('b')], 1)).toThrow();
+    expect(base.acts({ limit: 5 })).toEqual([]);
+  });
+});
+
+test('pins: a set of patterns', () => {
+  for (const pattern of ['b/**', '*.txt', 'b/**']) base.putPin(pattern);
+  expect(base.pins()).toEqual(['*.txt', 'b/**']);
+  base.dropPin('b/**');
+  base.dropPin('never there');
+  expect(base.pins()).toEqual(['*.txt']);
 });
