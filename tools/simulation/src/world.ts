@@ -172,6 +172,16 @@ export function createWorld(history: History, options: RunOptions = {}) {
     if (text !== null && !stoodFor.has(node)) stoodFor.set(node, text);
   }
 
+  /** New content under a remote path: the stubs that lie there show it. */
+  function noteContent(node: Inode): void {
+    for (const path of remote.pathsOf(node)) {
+      for (const client of clients) {
+        const stub = client.local.peek(path);
+        if (stub?.kind === 'symlink' && stub.text === `${client.anchor}/${path}`) stoodFor.set(stub, node.text);
+      }
+    }
+  }
+
   /** A stub was removed: what it stood for need not stay in its place. */
   function dismiss(node: Inode): void {
     for (const text of [shownBy(node), stoodFor.get(node)]) if (text != null) census.dismissed(text);
@@ -249,6 +259,8 @@ export function createWorld(history: History, options: RunOptions = {}) {
               : `${act.kind} ${act.path}`;
         trace(`    ${actor}@${tree.name}: ${text}`);
       }
+      if (tree === remote && act.node.kind === 'file') noteContent(act.node);
+      if (tree !== remote && act.kind !== 'vanished') noteStub(act.node);
       const client = clients.find((one) => one.name === actor);
       if (client === undefined) byUser(tree, act);
       else byClient(tree, act, client);
@@ -260,7 +272,10 @@ export function createWorld(history: History, options: RunOptions = {}) {
 
   let written = 0;
   // No two sizes are equal unless a deed asks for it: a swap of two files of one size and time can not be seen from outside.
-  const fresh = (): string => `v${String(++written).padStart(4, '0')}${'x'.repeat(written)}`;
+  const fresh = (): string => {
+    written++;
+    return `${written.toString(36).padStart(3, '0')}v${'x'.repeat(written)}`;
+  };
 
   function shellOf(action: UserAction): user.Shell {
     const client = clients[action.client % clients.length] as Client;
