@@ -92,6 +92,10 @@ async function work(): Promise<void> {
 }
 await Promise.all(Array.from({ length: AT_ONCE }, work));
 
+if (await noticed(null)) {
+  console.error('The tests fail without any mutant now: something else changed meanwhile, the score means nothing.');
+  process.exit(1);
+}
 const score = done === 0 ? 0 : (done - survivors.length) / done;
 const cut = done < all.length ? ` (time was up; ${all.length - done} were not tried)` : '';
 console.log(`mutation score: ${(score * 100).toFixed(1)} % of ${done} mutants${cut}`);
