@@ -1,6 +1,6 @@
 /** Reads the command line and hands over to one command. */
 import { Command, CommanderError } from 'commander';
-import { CliError, EXIT, type ExitCode } from './exit.ts';
+import { CliError, EXIT, type ExitCode, usage } from './exit.ts';
 
 const VERSION = '0.1.0';
 
@@ -303,7 +303,9 @@ function program(): Command {
       .option('--port <N>', 'the port', '7420')
       .action(async (options) => (await import('./commands/one-process.ts')).oneProcess('dashboard', options)),
   );
-  root.action(() => {
+  root.argument('[COMMAND]').action((name: string | undefined) => {
+    if (name !== undefined)
+      throw usage(`There is no command ${JSON.stringify(name)}: "lazysync --help" lists them all.`);
     root.outputHelp();
   });
   return root;
