@@ -81,14 +81,16 @@ function settleCopy(it: Case): Decision {
   const record = put({ ...base, local: local.stat, remote: remotePrint(remote.stat), racy: false });
   if (it.remoteIs.kind === 'touched') {
     const { mode, mtimeNs } = carried(base.remote, remote.stat, local.stat);
-    if (!metadataDiffers(local.stat, { mode, mtimeNs })) return nothing('written down', record);
-    return finalStep(
-      { kind: 'set-metadata', side: 'local', path: view.path, mode, mtimeNs, expected: local },
-      'touched in remote, same content',
-    );
+    if (metadataDiffers(local.stat, { mode, mtimeNs })) {
+      return finalStep(
+        { kind: 'set-metadata', side: 'local', path: view.path, mode, mtimeNs, expected: local },
+        'touched in remote, same content',
+      );
+    }
+    // CRASH: what local lacks nothing of may be the first half of what we carried over to remote: the rest follows.
   }
-  if (!metadataDiffers(local.stat, base.local)) return nothing('same content', record);
   const { mode, mtimeNs } = carried(base.local, local.stat, remote.stat);
+  if (!metadataDiffers(remote.stat, { mode, mtimeNs })) return nothing('written down', record);
   return finalStep(
     { kind: 'set-metadata', side: 'remote', path: view.path, mode, mtimeNs, expected: remote },
     'touched in local, same content',

@@ -134,6 +134,14 @@ describe('a copy, seen from the remote', () => {
     expect(plan(of)).toMatchObject({ kind: 'nothing', changes: [{ kind: 'put' }] });
   });
 
+  test('chmod and touch in local, of which a crash carried over only the chmod: the mtime follows', () => {
+    const local = file({ ...stat(2, 1500, 11), mode: 0o600 });
+    const remote = file({ ...there, mode: 0o600 });
+    expect(plan({ base: copy, local, remote, localHash: 'v1' })).toMatchObject({
+      step: { kind: 'set-metadata', side: 'remote', mode: 0o600, mtimeNs: local.stat.mtimeNs },
+    });
+  });
+
   test('chmod on both sides: the remote’s is taken', () => {
     const of = {
       base: copy,
