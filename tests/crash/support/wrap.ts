@@ -1,0 +1,104 @@
+/** The worker's ports with a crash point around every act that outlives the process. */
+import type { Base } from '@lazysync/base';
+import { FsError, type FsPort, type OpenFile } from '@lazysync/replica';
+import type { Points } from './points.ts';
+
+const MUTATING: ReadonlySet<string> = new Set([
+  'mkdir',
+  'rmdir',
+  'unlink',
+  'symlink',
+  'link',
+  'rename',
+  'renameNoReplace',
+  'exchange',
+  'chmod',
+  'setMtime',
+  'setLinkAtime',
+]);
+const MUTATING_FILE: ReadonlySet<string> = new Set(['write', 'truncate', 'chmod', 'setMtime']);
+/** What meta rows and the log say is for people: written at times of its own, and no part of what must survive. */
+const POINTS_OF_BASE: ReadonlySet<string> = new Set([
+  'begin',
+  'record',
+  'putTransfer',
+  'dropTransfer',
+  'putProblem',
+  'putConflict',
+  'claimCommand',
+]);
+
+/** What a mount can not do: as sshfs, and as a server without hard links. */
+export type Abilities = 'disk' | 'sshfs' | 'no-links';
+
+const LACKS: Readonly<Record<Abilities, Readonly<Record<string, string>>>> = {
+  disk: {},
+  sshfs: { renameNoReplace: 'EINVAL', exchange: 'EINVAL' },
+  'no-links': { renameNoReplace: 'EINVAL', exchange: 'EINVAL', link: 'EPERM' },
+};
+
+type Method = (...args: unknown[]) => unknown;
+
+function wrapFile(file: OpenFile, name: string, points: Points, opened: Set<OpenFile>): OpenFile {
+  opened.add(file);
+  const wrapped: Record<string, unknown> = {};
+  for (const key of ['stat', 'read', 'write', 'truncate', 'chmod', 'setMtime', 'sync', 'close'] as const) {
+    const method = file[key].bind(file) as Method;
+    wrapped[key] = (...args: unknown[]) => {
+      const act = async (): Promise<unknown> => await method(...args);
+      if (key === 'close') opened.delete(file);
+      return MUTATING_FILE.has(key) ? points.around(`${name} ${key}`, act) : points.reading(act);
+    };
+  }
+  return wrapped as unknown as OpenFile;
+}
+
+export interface WrappedFs {
+  readonly fs: FsPort;
+  /** Descriptors that a death left open: the kernel would have closed them. */
+  closeLeft(): Promise<void>;
+}
+
+export function wrapFs(real: FsPort, side: string, points: Points, abilities: Abilities = 'disk'): WrappedFs {
+  const opened = new Set<OpenFile>();
+  const wrapped: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(real)) {
+    if (typeof value !== 'function' || key === 'close' || key === 'answers') {
+      wrapped[key] = value;
+      continue;
+    }
+    const method = value.bind(real) as Method;
+    wrapped[key] = (...args: unknown[]) => {
+      const lacks = LACKS[abilities][key];
+      const act = async (): Promise<unknown> => {
+        if (lacks !== undefined) throw new FsError(lacks, key, String(args[0]));
+        const found = await method(...args);
+        return key === 'create' || key === 'openRead'
+          ? wrapFile(found as OpenFile, `${side} ${String(args[0])}`, points, opened)
+          : found;
+      };
+      const isPoint = (MUTATING.has(key) && lacks === undefined) || key === 'create';
+      return isPoint ? points.around(`${side} ${key} ${args.join(' ')}`, act) : points.reading(act);
+    };
+  }
+  return {
+    fs: wrapped as unknown as FsPort,
+    async closeLeft() {
+      await Promise.all([...opened].map((file) => file.close()));
+      opened.clear();
+    },
+  };
+}
+
+export function wrapBase(real: Base, points: Points): Base {
+  const wrapped: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(real)) {
+    const method = (value as Method).bind(real);
+    wrapped[key] = (...args: unknown[]) => {
+      const act = (): unknown => method(...args);
+      const isEmpty = key === 'record' && (args as [unknown[], unknown[]]).every((list) => list.length === 0);
+      return POINTS_OF_BASE.has(key) && !isEmpty ? points.aroundNow(`base ${key}`, act) : points.readingNow(act);
+    };
+  }
+  return wrapped as unknown as Base;
+}
