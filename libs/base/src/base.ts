@@ -71,6 +71,14 @@ export interface LoggedAct extends Act {
   readonly at: number;
 }
 
+export interface PageQuery {
+  /** The last row of the page before. */
+  readonly after?: { readonly folder: boolean; readonly name: string };
+  /** What names begin with. */
+  readonly prefix?: string;
+  readonly limit: number;
+}
+
 export interface BaseReader {
   get(path: RelPath): BaseRecord | null;
   /** Rows directly below. */
@@ -78,6 +86,10 @@ export interface BaseReader {
   /** Rows below, at any depth, parents before children. */
   below(path: RelPath): readonly BaseRecord[];
   hasBelow(path: RelPath): boolean;
+  /** Some of the rows directly below, folders first, each by name: for folders too large to be read at once. */
+  page(path: RelPath, query: PageQuery): readonly BaseRecord[];
+  /** As `counts`, of what lies below. */
+  countsBelow(path: RelPath): Counts;
   directories(): readonly RelPath[];
   counts(): Counts;
   transfers(): readonly Transfer[];

@@ -69,10 +69,18 @@ export function createReader(db: Db): ReaderCore {
   const buried = prepare('SELECT trashed, id FROM tombstone WHERE path = ? ORDER BY id DESC LIMIT 1');
   const moved = prepare('SELECT from_path FROM moved WHERE path = ?');
   const metaOf = prepare('SELECT value FROM meta WHERE key = ?');
-  const countRows = prepare(
-    `SELECT e.kind, count(*) AS n, sum(e.l_size) AS l, sum(e.r_size) AS r FROM dir d JOIN entry e ON e.dir = d.id
-     WHERE ${NOT_OWN} GROUP BY e.kind`,
-  );
+  const COUNT =
+    'SELECT e.kind, count(*) AS n, sum(e.l_size) AS l, sum(e.r_size) AS r FROM dir d JOIN entry e ON e.dir = d.id';
+  const countRows = prepare(`${COUNT} WHERE ${NOT_OWN} GROUP BY e.kind`);
+  const countBelow = prepare(`${COUNT} WHERE d.path = ? OR (d.path >= ? AND d.path < ?) GROUP BY e.kind`);
+  const pageOf = (folders: boolean): Statement =>
+    prepare(
+      `SELECT e.name, ${E_COLUMNS} FROM dir d JOIN entry e ON e.dir = d.id
+       WHERE d.path = ? AND e.kind ${folders ? '=' : '<>'} 0 AND e.name > ? AND e.name >= ? AND e.name < ?
+       AND NOT (d.path = '' AND e.name = '.lazysync') ORDER BY e.name LIMIT ?`,
+    );
+  const folderPage = pageOf(true);
+  const otherPage = pageOf(false);
   const named = (rows: readonly unknown[]): BaseRecord[] =>
     (rows as readonly NamedRow[]).map((row) => fromRow(joinPath(row.path as RelPath, row.name), row));
   const all = <T>(sql: string, ...input: Input[]): T[] => prepare(sql).all(...input) as T[];
@@ -112,32 +120,21 @@ export function createReader(db: Db): ReaderCore {
       }
       return null;
     },
-    counts: () => {
-      const counts = {
-        entries: 0,
-        directories: 0,
-        stubs: 0,
-        copies: 0,
-        cachedBytes: 0,
-        remoteBytes: 0,
-      } satisfies Counts;
-      for (const row of countRows.all() as unknown as {
-        kind: bigint;
-        n: bigint;
-        l: bigint | null;
-        r: bigint | null;
-      }[]) {
-        const n = Number(row.n);
-        const kind = Number(row.kind);
-        if (kind === 4) continue;
-        counts.entries += n;
-        if (kind === 0) counts.directories += n;
-        if (kind === 1) counts.stubs += n;
-        if (kind === 2) counts.copies += n;
-        if (kind === 1 || kind === 2) counts.remoteBytes += Number(row.r ?? 0n);
-        if (kind === 2) counts.cachedBytes += Number(row.l ?? 0n);
-      }
-      return counts;
+    counts: () => sumOf(countRows.all() as unknown as CountRow[]),
+    countsBelow: (path) =>
+      path === ''
+        ? sumOf(countRows.all() as unknown as CountRow[])
+        : sumOf(countBelow.all(path, ...rangeBelow(path)) as unknown as CountRow[]),
+    page: (path, { after, prefix = '', limit }) => {
+      // A blob comes after every text.
+      const range = [prefix, prefix === '' ? new Uint8Array(1) : `${prefix}\u{10ffff}`] as const;
+      const read = (statement: Statement, from: string, most: number): BaseRecord[] =>
+        (statement.all(path, from, ...range, most) as unknown as NamedRow[]).map((row) =>
+          fromRow(joinPath(path, row.name), row),
+        );
+      const folders = after?.folder === false ? [] : read(folderPage, after?.name ?? '', limit);
+      const left = limit - folders.length;
+      return left === 0 ? folders : [...folders, ...read(otherPage, after?.folder === false ? after.name : '', left)];
     },
     transfers: () =>
       all<{ body: string }>('SELECT body FROM transfer ORDER BY rowid').map((row) => decodeJson(row.body) as Transfer),
@@ -181,6 +178,29 @@ export function createReader(db: Db): ReaderCore {
     meta: (key) => (metaOf.get(key) as { value: string } | undefined)?.value ?? null,
     close: () => db.close(),
   };
+}
+
+interface CountRow {
+  readonly kind: bigint;
+  readonly n: bigint;
+  readonly l: bigint | null;
+  readonly r: bigint | null;
+}
+
+function sumOf(rows: readonly CountRow[]): Counts {
+  const counts = { entries: 0, directories: 0, stubs: 0, copies: 0, cachedBytes: 0, remoteBytes: 0 } satisfies Counts;
+  for (const row of rows) {
+    const n = Number(row.n);
+    const kind = Number(row.kind);
+    if (kind === 4) continue;
+    counts.entries += n;
+    if (kind === 0) counts.directories += n;
+    if (kind === 1) counts.stubs += n;
+    if (kind === 2) counts.copies += n;
+    if (kind === 1 || kind === 2) counts.remoteBytes += Number(row.r ?? 0n);
+    if (kind === 2) counts.cachedBytes += Number(row.l ?? 0n);
+  }
+  return counts;
 }
 
 /** Beside a running worker, or with nothing running. Throws `BaseDamaged`; ENOENT-like when there is no base yet. */

@@ -36,6 +36,8 @@ export type BaseLook =
 
 export interface BaseLooker {
   look(): BaseLook;
+  /** What `ask` gives, or null when there is no base to be read. */
+  inspect<T>(ask: (reader: BaseReader) => T): T | null;
   close(): void;
 }
 
@@ -56,21 +58,34 @@ export function createBaseLooker(file: string): BaseLooker {
     open?.reader.close();
     open = null;
   };
+  const current = (): BaseReader | null => {
+    const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+    // A state folder may be removed and made anew while we look: then the open file is nobody's any more.
+    const identity = stat === undefined ? null : `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
+    if (open !== null && open.identity !== identity) close();
+    if (identity === null) return null;
+    open ??= { reader: openBaseReader(file), identity };
+    return open.reader;
+  };
   return {
     close,
     look: () => {
       try {
-        const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
-        // A state folder may be removed and made anew while we look: then the open file is nobody's any more.
-        const identity = stat === undefined ? null : `${stat.dev}:${stat.ino}:${stat.birthtimeNs}`;
-        if (open !== null && open.identity !== identity) close();
-        if (identity === null) return { kind: 'none' };
-        open ??= { reader: openBaseReader(file), identity };
-        return { kind: 'base', view: readView(open.reader) };
+        const reader = current();
+        return reader === null ? { kind: 'none' } : { kind: 'base', view: readView(reader) };
       } catch (error) {
         close();
         return { kind: 'unreadable', reason: error instanceof Error ? error.message : String(error) };
       }
+    },
+    inspect: (ask) => {
+      let reader: BaseReader | null;
+      try {
+        reader = current();
+      } catch {
+        return null; // `look` says why
+      }
+      return reader === null ? null : ask(reader);
     },
   };
 }

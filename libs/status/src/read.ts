@@ -1,6 +1,6 @@
 /** Puts together what the base and the lane say. Answers within the deadline, whatever is down. */
 import { join } from 'node:path';
-import type { PairState, StoredConflict, StoredProblem, Transfer } from '@lazysync/base';
+import type { BaseReader, PairState, StoredConflict, StoredProblem, Transfer } from '@lazysync/base';
 import { withDeadline } from '@lazysync/ops';
 import type { LaneCounts, Presence, Role } from '@lazysync/queue';
 import { type BaseLook, type BaseLooker, createBaseLooker, type Progress } from './base-view.ts';
@@ -15,9 +15,15 @@ export interface StatusPair {
   readonly state: string;
 }
 
+type Counted = LaneCounts & {
+  readonly paused?: boolean;
+  /** Age of the job that waits longest, ms. */
+  readonly oldestWaitingMs?: number | null;
+};
+
 /** What the lanes say: served by libs/queue. Calls may hang or reject while Redis is down. */
 export interface LaneView {
-  counts(pair: string): Promise<LaneCounts & { readonly paused?: boolean }>;
+  counts(pair: string): Promise<Counted>;
   presence(pair: string, role: Role): Promise<readonly Presence[]>;
 }
 
@@ -35,6 +41,8 @@ export interface PairReport {
   /** Why the pair is in its state, one sentence; null when that goes without saying. */
   readonly why: string | null;
   readonly progress: Progress | null;
+  /** For how long the job has waited that waits longest, ms; null: none waits. */
+  readonly lagMs: number | null;
   readonly transfers: readonly Transfer[];
   readonly problems: readonly StoredProblem[];
   readonly held: readonly StoredProblem[];
@@ -43,6 +51,10 @@ export interface PairReport {
 
 export interface StatusReader {
   read(): Promise<readonly PairReport[]>;
+  /** null: there is no such pair. */
+  readPair(id: string): Promise<PairReport | null>;
+  /** Looks into a pair's base; null: there is none to be read. */
+  inspect<T>(id: string, ask: (reader: BaseReader) => T): T | null;
   /** Closes the bases; the lanes belong to the caller. */
   close(): void;
 }
@@ -50,14 +62,17 @@ export interface StatusReader {
 export function openStatus(sources: StatusSources): StatusReader {
   const lookers = new Map<string, BaseLooker>();
   for (const pair of sources.pairs) lookers.set(pair.id, createBaseLooker(join(pair.state, 'base.db')));
+  const readOne = async (pair: StatusPair): Promise<PairReport> => {
+    const lane = await askLane(sources, pair.id);
+    return reportOf(pair, lookers.get(pair.id)?.look() ?? { kind: 'none' }, lane);
+  };
   return {
-    read: async () => {
-      const lanes = await Promise.all(sources.pairs.map((pair) => askLane(sources, pair.id)));
-      return sources.pairs.map((pair, index) => {
-        const look = lookers.get(pair.id)?.look() ?? { kind: 'none' };
-        return reportOf(pair, look, lanes[index] ?? null);
-      });
+    read: () => Promise.all(sources.pairs.map(readOne)),
+    readPair: async (id) => {
+      const pair = sources.pairs.find((one) => one.id === id);
+      return pair === undefined ? null : await readOne(pair);
     },
+    inspect: (id, ask) => lookers.get(id)?.inspect(ask) ?? null,
     close: () => {
       for (const looker of lookers.values()) looker.close();
     },
@@ -79,7 +94,7 @@ export function statusOf(reports: readonly PairReport[]): Status {
 }
 
 interface LaneAnswer {
-  readonly counts: LaneCounts & { readonly paused?: boolean };
+  readonly counts: Counted;
   readonly watchers: readonly Presence[];
   readonly workers: readonly Presence[];
 }
@@ -128,6 +143,7 @@ function reportOf(pair: StatusPair, look: BaseLook, lane: LaneAnswer | null): Pa
     },
     why: whyOf(look, lane, working, view?.why ?? null),
     progress: working ? (view?.progress ?? null) : null,
+    lagMs: lane?.counts.oldestWaitingMs ?? null,
     transfers,
     problems,
     held,
