@@ -104,6 +104,27 @@ describe('an opened stub', () => {
   });
 });
 
+describe('a stub at its own path that the row does not know by its link', () => {
+  const anew = stub('f', 99);
+  test('may have been away: where it came from is asked', () => {
+    expect(plan({ base: asStub, local: anew }, cause('local'))).toEqual({ kind: 'need', what: ['origin'] });
+    expect(plan({ base: copy, local: anew }, cause('local'))).toEqual({ kind: 'need', what: ['origin'] });
+  });
+
+  test('came from nowhere: as good as the one that was there', () => {
+    expect(plan({ base: asStub, local: anew, origin: null }, cause('local'))).toMatchObject({ kind: 'nothing' });
+  });
+
+  test('came from nowhere, over a copy: written down', () => {
+    const of = { base: copy, local: anew, origin: null };
+    expect(plan(of, cause('local'))).toEqual({ kind: 'need', what: ['remote'] });
+    expect(plan({ ...of, remote: file(there) }, cause('local'))).toMatchObject({
+      kind: 'nothing',
+      changes: [{ kind: 'put', record: { form: 'stub', link: anew.identity } }],
+    });
+  });
+});
+
 describe('a move', () => {
   test('of a stub makes nothing below it worth a look', () => {
     const origin = { record: stubRow('o', there, 31), local: absent, remote: file(there) };
