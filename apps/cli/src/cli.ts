@@ -283,7 +283,7 @@ function program(): Command {
   }
   registerWishes(root);
   root.addCommand(
-    command('demo', 'a pair at work in two temporary folders, explained; about 15 seconds', 'lazysync demo').action(
+    command('demo', 'a pair at work in two temporary folders, explained; takes some seconds', 'lazysync demo').action(
       async () => (await import('./commands/demo.ts')).demo(),
     ),
   );

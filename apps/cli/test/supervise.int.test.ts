@@ -1,0 +1,100 @@
+/** Real processes, really killed. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type Supervisor, supervise } from '../src/supervise.ts';
+import { until } from './support/cli.ts';
+
+let folder = '';
+let supervisor: Supervisor | null = null;
+let lines: string[] = [];
+let restarts: string[] = [];
+let halted: { name: string; why: string; lines: readonly string[] }[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'lazysync-supervise-'));
+  lines = [];
+  restarts = [];
+  halted = [];
+});
+afterEach(async () => {
+  await supervisor?.stop(100);
+  supervisor = null;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function start(source: string, times = {}): Supervisor {
+  const file = join(folder, 'child.mjs');
+  writeFileSync(file, source);
+  supervisor = supervise(
+    [{ name: 'child', command: async () => [file], env: { HELLO: 'you' } }],
+    {
+      line: (_name, line) => lines.push(line),
+      restarting: (_name, why) => restarts.push(why),
+      halted: (name, why, last) => halted.push({ name, why, lines: last }),
+    },
+    { backoff: [10], ...times },
+  );
+  return supervisor;
+}
+
+const STAYS = `process.on('disconnect', () => process.exit(0)); console.error('up ' + process.env.HELLO);`;
+const ups = (): number => lines.filter((line) => line === 'up you').length;
+const gone = (pid: number): boolean =>
+  !readdirSync('/proc').includes(String(pid)) || /^State:\sZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+
+test('who is killed is started again, for ever', async () => {
+  const started = start(STAYS);
+  for (let round = 1; round <= 7; round++) {
+    await until(`start ${round}`, () => ups() === round);
+    process.kill(started.pid('child') ?? 0, 'SIGKILL');
+  }
+  await until('the last start', () => ups() === 8);
+  expect(restarts).toEqual(Array.from({ length: 7 }, () => 'was ended by SIGKILL'));
+  expect(halted).toEqual([]);
+});
+
+test('five failures of its own are enough, and its last words are kept', async () => {
+  start(`console.error('no such thing'); process.exit(7);`);
+  await until('giving up', () => halted.length > 0);
+  expect(halted).toEqual([{ name: 'child', why: 'ended with exit code 7', lines: ['no such thing'] }]);
+  expect(restarts).toHaveLength(4);
+});
+
+test('who had become ready may fail as often as it likes', async () => {
+  start(`setTimeout(() => process.exit(1), 60); console.error('up you');`, { readyAfter: 50 });
+  await until('the eighth start', () => ups() === 8);
+  expect(halted).toEqual([]);
+});
+
+test('each has a process group of its own, and what it started ends with it', async () => {
+  const started = start(`
+    import { spawn } from 'node:child_process';
+    const grandchild = spawn('sleep', ['1000'], { stdio: 'ignore' });
+    console.error('has ' + grandchild.pid);
+    ${STAYS}`);
+  const pid = await until('start', () => (ups() === 1 ? started.pid('child') : null));
+  const group = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[2];
+  expect(Number(group)).toBe(pid);
+  const grandchild = Number(lines.find((line) => line.startsWith('has '))?.slice(4));
+  process.kill(pid, 'SIGKILL');
+  await until('the end of the grandchild', () => gone(grandchild));
+});
+
+test('a stop is orderly, or after its time a kill', async () => {
+  const started = start(`process.on('SIGTERM', () => { console.error('bye'); process.exit(0); }); ${STAYS}`);
+  await until('start', () => ups() === 1);
+  await started.stop(5000);
+  expect(lines).toContain('bye');
+  expect(restarts).toEqual([]);
+
+  lines = [];
+  const stubborn = start(`process.on('SIGTERM', () => console.error('no')); setInterval(() => {}, 1000); ${STAYS}`);
+  const pid = await until('start', () => (ups() === 1 ? stubborn.pid('child') : null));
+  const since = performance.now();
+  await stubborn.stop(300);
+  expect(performance.now() - since).toBeLessThan(1500);
+  expect(lines).toContain('no');
+  await until('its end', () => gone(pid));
+});
