@@ -10,6 +10,7 @@ import {
   type PathView,
   type RelPath,
   recordIdentity,
+  type Side,
   sameIdentity,
 } from '@lazysync/event-model';
 import type { Replica } from '@lazysync/replica';
@@ -22,11 +23,22 @@ export async function lookAt(replica: Replica, path: RelPath): Promise<Entry> {
   return entry ?? { kind: 'unknown', reason: 'not looked at' };
 }
 
-/** null: what is there changed while it was read, or can not be read. */
-async function hashOf(replica: Replica, path: RelPath, entry: Entry | undefined): Promise<string | null> {
-  if (entry?.kind !== 'file') return null;
-  const outcome = await replica.hash(path, entry.stat);
-  return outcome.kind === 'hash' ? outcome.hash : null;
+interface Hashed {
+  /** As the open file showed itself: a mount may have shown an older one. */
+  readonly entry: Entry | undefined;
+  /** null: what is there changes while it is read, or can not be read. */
+  readonly hash: string | null;
+}
+
+async function hashOf(replica: Replica, path: RelPath, seen: Entry | undefined): Promise<Hashed> {
+  let entry = seen;
+  for (let tries = 0; tries < 2 && entry?.kind === 'file'; tries++) {
+    const outcome = await replica.hash(path, entry.stat);
+    if (outcome.kind === 'hash') return { entry: { kind: 'file', stat: outcome.stat }, hash: outcome.hash };
+    if (outcome.kind === 'failed') break;
+    entry = outcome.saw;
+  }
+  return { entry, hash: null };
 }
 
 /** The row (or tombstone) of a thing that lies here and was known under another path. */
@@ -70,6 +82,11 @@ async function pointedAt(
 
 export async function fill(ports: PairPorts, view: PathView, needs: readonly Need[]): Promise<PathView> {
   const next: Building = { ...view };
+  const hash = async (side: Side, field: 'localHash' | 'remoteHash'): Promise<void> => {
+    const hashed = await hashOf(ports[side], view.path, next[side]);
+    if (hashed.entry !== undefined) next[side] = hashed.entry;
+    next[field] = hashed.hash;
+  };
   for (const need of needs) {
     switch (need) {
       case 'local':
@@ -79,10 +96,10 @@ export async function fill(ports: PairPorts, view: PathView, needs: readonly Nee
         next.remote = await lookAt(ports.remote, view.path);
         break;
       case 'local-hash':
-        next.localHash = await hashOf(ports.local, view.path, next.local);
+        await hash('local', 'localHash');
         break;
       case 'remote-hash':
-        next.remoteHash = await hashOf(ports.remote, view.path, next.remote);
+        await hash('remote', 'remoteHash');
         break;
       case 'origin':
         next.origin = next.local === undefined ? null : await originOf(ports, view.path, next.local);

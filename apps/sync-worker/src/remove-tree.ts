@@ -16,12 +16,17 @@ import type { PairPorts } from './ports.ts';
 
 const FOLDERS_AT_ONCE = 64;
 
+/** Only its content could tell whether it is the version that both sides agreed on. */
+function isRacyThere(row: BaseRecord): boolean {
+  return row.kind === 'file' && row.form === 'copy' && row.remoteRacy === true;
+}
+
 /** The same as when both sides last agreed? A file may also be there less: somebody else deleted it, too. */
 function asInBase(row: BaseRecord | undefined, entry: Entry): boolean {
   if (row === undefined) return false;
   switch (entry.kind) {
     case 'file':
-      return row.kind === 'file' && samePrint(row.remote, remotePrint(entry.stat));
+      return row.kind === 'file' && !isRacyThere(row) && samePrint(row.remote, remotePrint(entry.stat));
     case 'directory':
       return row.kind === 'directory';
     case 'symlink':

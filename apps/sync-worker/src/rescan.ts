@@ -168,7 +168,13 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
           if (ports.ignored(path, seen.local.kind === 'directory' || seen.remote.kind === 'directory')) continue;
           total++;
           visited.add(path);
-          const view: PathView = { path, base: rows.get(path) ?? null, movedFrom: base.movedFrom(path), ...seen };
+          const view: PathView = {
+            path,
+            base: rows.get(path) ?? null,
+            movedFrom: base.movedFrom(path),
+            nowNs: BigInt(ports.now()) * 1_000_000n,
+            ...seen,
+          };
           const decision = planPath(view, BOTH, ports.policy);
           if (decision.kind === 'nothing') {
             changes.push(...decision.changes);

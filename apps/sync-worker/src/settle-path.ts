@@ -230,20 +230,24 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
   async function settleOne(path: RelPath, cause: Cause, seen: Seen): Promise<string> {
     let first = seen;
     let childrenDone = false;
+    let freshFor = -1;
     let folderSettled = false;
     const acts: string[] = [];
     for (let turn = 0; turn < MAX_TURNS; turn++) {
       const record = base.get(path);
       const movedFrom = base.movedFrom(path);
       const [planned, view] = await plan(
-        { path, base: record, movedFrom, ...first },
+        { path, base: record, movedFrom, nowNs: BigInt(ports.now()) * 1_000_000n, ...first },
         turn === 0 ? cause : { ...cause, side: 'both' },
       );
       const apart = planned.kind === 'children-first' && childrenDone ? keepApart(view, ports.policy) : null;
       const decision = apart ?? planned;
-      if (first.remote !== undefined && takesCopy(decision)) {
-        // What was seen ahead may be old by now, even by our own acts: a copy goes only for what is so at this moment.
-        first = {};
+      if (takesCopy(decision) && freshFor !== turn) {
+        // What was seen ahead may be old by now, even by our own acts, and a mount shows old attributes for a while: a copy
+        // goes only for what is so at this moment.
+        const [remote] = await ports.remote.freshLook([path]);
+        first = remote === undefined ? {} : { remote };
+        freshFor = turn + 1;
         continue;
       }
       first = {};

@@ -15,6 +15,7 @@ import {
   sameIdentity,
   samePrint,
 } from '@lazysync/event-model';
+import { isRemoteRacy } from './record.ts';
 
 export type Change =
   | { readonly kind: 'unchanged' }
@@ -35,6 +36,7 @@ const CREATED: Change = { kind: 'created' };
 const MODIFIED: Change = { kind: 'modified' };
 const DELETED: Change = { kind: 'deleted' };
 const COMPARE: Change = { kind: 'compare' };
+const UNREADABLE: Change = { kind: 'unknown', why: 'can not be read, or changes while it is read' };
 const ORIGIN: Change = { kind: 'origin' };
 
 function unseen(entry: Entry): string | null {
@@ -115,10 +117,32 @@ function fileChange(
   if (base.mtimeNs === now.mtimeNs) return TOUCHED;
   if (!compare || hash === null) return MODIFIED;
   if (view.remoteHash === undefined) return COMPARE;
+  if (view.remoteHash === null) return UNREADABLE;
   return view.remoteHash === hash ? TOUCHED : MODIFIED;
 }
 
-export function remoteChange(view: PathView, base: BaseRecord | null, remote: Entry, compareLimit: number): Change {
+/** Looks the same, but so would a version that was written in the same second. */
+function racyChange(view: PathView, base: CopyRecord, now: RemotePrint, local: Change): Change {
+  const over = view.nowNs !== undefined && !isRemoteRacy(base.remote, view.nowNs);
+  const same = over || base.remote.mode !== now.mode ? TOUCHED : UNCHANGED;
+  if (!over && (local.kind === 'unchanged' || local.kind === 'touched')) return same;
+  if (view.remoteHash === undefined) return COMPARE;
+  if (view.remoteHash === null) return UNREADABLE;
+  return view.remoteHash === base.hash ? same : MODIFIED;
+}
+
+function sameTime(a: RemotePrint, b: RemotePrint): boolean {
+  return a.size === b.size && a.mtimeNs === b.mtimeNs;
+}
+
+/** `local`: how the other side stands; what it is to be replaced by or removed for is looked at more closely. */
+export function remoteChange(
+  view: PathView,
+  base: BaseRecord | null,
+  remote: Entry,
+  compareLimit: number,
+  local: Change,
+): Change {
   const why = unseen(remote);
   if (why !== null) return { kind: 'unknown', why };
   if (remote.kind === 'stub') return { kind: 'unknown', why: `is a stub of some client (${remote.target})` };
@@ -132,8 +156,12 @@ export function remoteChange(view: PathView, base: BaseRecord | null, remote: En
       return remote.kind === 'symlink' && remote.target === base.remoteTarget ? UNCHANGED : MODIFIED;
     case 'file': {
       if (remote.kind !== 'file') return MODIFIED;
-      const hash = base.form === 'copy' ? base.hash : null;
-      return fileChange(base.remote, remotePrint(remote.stat), remote.stat.size <= compareLimit, view, hash);
+      const print = remotePrint(remote.stat);
+      const small = remote.stat.size <= compareLimit;
+      if (base.form === 'copy' && base.remoteRacy === true && small && sameTime(base.remote, print)) {
+        return racyChange(view, base, print, local);
+      }
+      return fileChange(base.remote, print, small, view, base.form === 'copy' ? base.hash : null);
     }
   }
 }

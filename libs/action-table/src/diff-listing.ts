@@ -33,6 +33,8 @@ export function agrees(entry: Entry, row: BaseRecord, side: Side): boolean {
     case 'symlink':
       return entry.kind === 'symlink' && entry.target === (side === 'local' ? row.localTarget : row.remoteTarget);
     case 'file':
+      // A racy version is looked at until its content was compared.
+      if (side === 'remote' && row.form === 'copy' && row.remoteRacy === true) return false;
       if (side === 'remote') return entry.kind === 'file' && samePrint(remotePrint(entry.stat), row.remote);
       if (row.form === 'stub') return entry.kind === 'stub' && entry.points === row.path;
       return (

@@ -2,6 +2,7 @@
 import { type Decision, type Entry, type PathView, type Policy, remotePrint } from '@lazysync/event-model';
 import { isMovedHere } from './classify.ts';
 import { type Case, need, nothing, put, removal } from './decide.ts';
+import { remoteRacy } from './record.ts';
 import { carriedTarget } from './user-link.ts';
 
 /** The same thing on both sides: only written down. Null: they differ. */
@@ -52,6 +53,7 @@ function adopt(it: Case): Decision | null {
       hash: view.localHash,
       origin: 'remote',
       racy: true,
+      ...(view.nowNs === undefined ? {} : remoteRacy(remotePrint(remote.stat), view.nowNs)),
     }),
   );
 }

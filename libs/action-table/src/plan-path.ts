@@ -76,7 +76,7 @@ export function planPath(view: PathView, cause: Cause, policy: Policy): Decision
 
   const { remote } = view;
   if (remote === undefined) return need('remote');
-  const remoteIs = remoteChange(view, base, remote, policy.compareLimit);
+  const remoteIs = remoteChange(view, base, remote, policy.compareLimit, localIs);
   if (remoteIs.kind === 'unknown') {
     if (remote.kind === 'stub') {
       return problem(

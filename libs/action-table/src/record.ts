@@ -6,6 +6,7 @@ import {
   identityOf,
   type PathView,
   type RelPath,
+  type RemotePrint,
   recordIdentity,
   remotePrint,
   type StagedContent,
@@ -27,6 +28,23 @@ export interface DoneStep {
 /** The fingerprint was taken so soon after the last write that a further one may look the same. */
 export function isRacy(stat: FileStat, nowNs: bigint): boolean {
   return nowNs - stat.mtimeNs < RACY_NS;
+}
+
+const SECOND_NS = 1_000_000_000n;
+/** Steps of up to 2 s (FAT), and a second for clocks that differ. */
+const REMOTE_RACY_NS = 3n * SECOND_NS;
+/** A time further ahead than this was set by hand. */
+const AHEAD_NS = 60n * SECOND_NS;
+
+/** The remote shows whole seconds, and the last one is not over: a further write of the same size may look the same. */
+export function isRemoteRacy(print: RemotePrint, nowNs: bigint): boolean {
+  const age = nowNs - print.mtimeNs;
+  return print.mtimeNs % SECOND_NS === 0n && age < REMOTE_RACY_NS && age > -AHEAD_NS;
+}
+
+/** The mark in a row, where it is needed. */
+export function remoteRacy(print: RemotePrint, nowNs: bigint): { readonly remoteRacy?: true } {
+  return isRemoteRacy(print, nowNs) ? { remoteRacy: true } : {};
 }
 
 /** `view`: what the plan was made from. `staged`: for a hydrate. `nowNs`: the local clock when the step was done. */
@@ -86,6 +104,7 @@ export function changesAfter(
           hash: done.hash,
           origin: 'local',
           racy: isRacy(done.source, nowNs),
+          ...remoteRacy(remotePrint(after.stat), nowNs),
         },
       };
       // A new thing under the old name (`mv f f~; write f`): the old one may turn up elsewhere, and its content lies
@@ -108,6 +127,8 @@ export function changesAfter(
             hash: staged.hash,
             origin: 'remote',
             racy: isRacy(after.stat, nowNs),
+            // ctime of the stage file: when the bytes had come, by this host's clock.
+            ...remoteRacy(staged.remote, staged.staged.ctimeNs),
           },
         },
       ];
@@ -142,7 +163,11 @@ export function changesAfter(
       if (here?.kind !== 'file' || there?.kind !== 'file') return [];
       // An mtime that was just set does not tell of a write that came right before.
       const racy = step.side === 'local' || isRacy(here.stat, nowNs);
-      return [{ kind: 'put', record: { ...base, local: here.stat, remote: remotePrint(there.stat), racy } }];
+      const { remoteRacy: before, ...row } = base;
+      const print = remotePrint(there.stat);
+      // Set by us: a write right before can not be told by it; contents are compared where the time is a recent one.
+      const mark = before === true ? { remoteRacy: true } : remoteRacy(print, nowNs);
+      return [{ kind: 'put', record: { ...row, local: here.stat, remote: print, racy, ...mark } }];
     }
   }
 }

@@ -1,6 +1,14 @@
 /** Both sides agree on the content: repoint, carry mode and mtime over, hydrate on request, write down what was seen. */
-import { type Decision, type FileStat, remotePrint, stubTarget } from '@lazysync/event-model';
+import {
+  type CopyRecord,
+  type Decision,
+  type FileStat,
+  type RemotePrint,
+  remotePrint,
+  stubTarget,
+} from '@lazysync/event-model';
 import { type Case, finalStep, need, nothing, put, stepAndAgain } from './decide.ts';
+import { isRacy, remoteRacy } from './record.ts';
 
 function settleDirectory(it: Case): Decision {
   const { base, local, remote, view } = it;
@@ -73,12 +81,19 @@ function carried(before: Metadata, now: Metadata, other: FileStat): Metadata {
   };
 }
 
+/** The row of a copy whose content was compared where that was needed. */
+function seenAnew(base: CopyRecord, local: FileStat, remote: RemotePrint, nowNs: bigint | undefined): CopyRecord {
+  if (nowNs === undefined) return { ...base, local, remote, racy: false };
+  const { remoteRacy: _before, ...row } = base;
+  return { ...row, local, remote, racy: isRacy(local, nowNs), ...remoteRacy(remote, nowNs) };
+}
+
 function settleCopy(it: Case): Decision {
   const { base, local, remote, view } = it;
   if (base?.kind !== 'file' || base.form !== 'copy' || local.kind !== 'file') return nothing('in agreement');
   if (it.localIs.kind === 'unchanged' && it.remoteIs.kind === 'unchanged') return nothing('in agreement');
   if (remote.kind !== 'file') return need('remote');
-  const record = put({ ...base, local: local.stat, remote: remotePrint(remote.stat), racy: false });
+  const record = put(seenAnew(base, local.stat, remotePrint(remote.stat), view.nowNs));
   if (it.remoteIs.kind === 'touched') {
     const { mode, mtimeNs } = carried(base.remote, remote.stat, local.stat);
     if (metadataDiffers(local.stat, { mode, mtimeNs })) {

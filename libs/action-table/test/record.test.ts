@@ -1,5 +1,5 @@
 /** What goes into the base after a step: what is really there. */
-import type { BaseChange, PathView, Step, SymlinkEntry } from '@lazysync/event-model';
+import { type BaseChange, type PathView, remotePrint, type Step, type SymlinkEntry } from '@lazysync/event-model';
 import { describe, expect, test } from 'vitest';
 import { changesAfter, type DoneStep } from '../src/index.ts';
 import {
@@ -73,14 +73,29 @@ describe('a stub', () => {
   });
 });
 
+/** JSON of what holds bigints. */
+const big = (_key: string, one: unknown): unknown => (typeof one === 'bigint' ? `${one}` : one);
+
 describe('content', () => {
   const upload: Step = { kind: 'upload', side: 'remote', path, source: here, expected: absent };
   test('that went up: the source as it was while its bytes were read, the remote as it is now', () => {
-    const done = { after: file(there), hash: 'v1', source: here };
+    const fine = { ...there, mtimeNs: there.mtimeNs + 7n };
+    const print = remotePrint(fine);
+    const done = { after: file(fine), hash: 'v1', source: here };
     const of = { base: null, local: file(stat(9, 9, 9)) };
     const record = { kind: 'file', form: 'copy', path, remote: print, local: here, hash: 'v1', origin: 'local' };
     expect(after(upload, done, of)).toEqual(put({ ...record, racy: false }));
     expect(after(upload, done, of, here.mtimeNs + 5n)).toEqual(put({ ...record, racy: true }));
+  });
+
+  test('on a remote that keeps whole seconds: racy while a write of the same size could show the same', () => {
+    const done = { after: file(there), hash: 'v1', source: here };
+    const marked = (nowNs: bigint) =>
+      JSON.stringify(after(upload, done, { base: null }, nowNs), big).includes('remoteRacy');
+    expect(marked(there.mtimeNs)).toBe(true);
+    expect(marked(there.mtimeNs + 2_900_000_000n)).toBe(true);
+    expect(marked(there.mtimeNs + 3_000_000_000n)).toBe(false);
+    expect(marked(there.mtimeNs - 61_000_000_000n)).toBe(false);
   });
 
   test('of which something is not known is not written down', () => {
@@ -91,10 +106,11 @@ describe('content', () => {
 
   test('that came down: the file as it lies there, the version that was fetched', () => {
     const step: Step = { kind: 'hydrate', side: 'local', path, transfer: 't', staged: here, expected: link };
-    const content = { transfer: 't', path, remote: print, staged: here, hash: 'v1' };
+    const content = { transfer: 't', path, remote: { ...print, mtimeNs: 7n }, staged: here, hash: 'v1' };
     const landed = { ...here, ctimeNs: 77n };
     const of = view('d/f', { base: stubRow('d/f', there, 15), local: link });
-    const record = { kind: 'file', form: 'copy', path, remote: print, local: landed, hash: 'v1', origin: 'remote' };
+    const { remote } = content;
+    const record = { kind: 'file', form: 'copy', path, remote, local: landed, hash: 'v1', origin: 'remote' };
     expect(changesAfter({ step, after: file(landed) }, of, content, NOW)).toEqual(put({ ...record, racy: false }));
     expect(changesAfter({ step, after: file(landed) }, of, content, landed.mtimeNs)).toEqual(
       put({ ...record, racy: true }),

@@ -87,10 +87,29 @@ describe('a copy, seen from the remote', () => {
     const of = { base: copy, local, remote: file(stat(2, 1700, 21)) };
     expect(plan(of)).toEqual({ kind: 'need', what: ['remote-hash'] });
     expect(plan({ ...of, remoteHash: 'v2' })).toMatchObject({ step: { kind: 'dehydrate', keep: false } });
-    expect(plan({ ...of, remoteHash: null })).toMatchObject({ step: { kind: 'dehydrate' } });
+    expect(plan({ ...of, remoteHash: null })).toMatchObject({ kind: 'problem', problem: { side: 'remote' } });
     expect(plan({ ...of, remoteHash: 'v1' })).toMatchObject({
       step: { kind: 'set-metadata', side: 'local', mtimeNs: stat(2, 1700, 21).mtimeNs, mode: here.mode },
     });
+  });
+
+  test('whole seconds, agreed on within the same one: contents tell, at once only where something is replaced by it', () => {
+    const base = { ...copy, remoteRacy: true };
+    const of = { base, local, remote: file(there) };
+    const nowNs = there.mtimeNs + 1_000_000_000n;
+    const later = there.mtimeNs + 4_000_000_000n;
+    const edited = { ...of, local: file(stat(5, 1800, here.ino === 0n ? 1 : Number(here.ino))) };
+    expect(plan({ ...of, nowNs })).toMatchObject({ kind: 'nothing', changes: [] });
+    expect(plan({ ...edited, nowNs })).toEqual({ kind: 'need', what: ['remote-hash'] });
+    expect(plan({ ...edited, nowNs, remoteHash: 'v1' })).toMatchObject({ step: { kind: 'upload' } });
+    expect(plan({ ...edited, nowNs, remoteHash: 'v2' })).toMatchObject({ step: { kind: 'move', side: 'local' } });
+    expect(plan({ ...of, nowNs: later })).toEqual({ kind: 'need', what: ['remote-hash'] });
+    expect(plan({ ...of, nowNs: later, remoteHash: 'v2' })).toMatchObject({ step: { kind: 'dehydrate' } });
+    const judged = plan({ ...of, nowNs: later, remoteHash: 'v1' });
+    expect(judged).toMatchObject({ kind: 'nothing', changes: [{ kind: 'put', record: { form: 'copy' } }] });
+    expect(JSON.stringify(judged, (_key, one: unknown) => (typeof one === 'bigint' ? `${one}` : one))).not.toContain(
+      'remoteRacy',
+    );
   });
 
   test('above the limit contents are not fetched to compare them', () => {

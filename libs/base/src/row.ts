@@ -4,6 +4,7 @@ import type { BaseRecord, Identity, RelPath } from '@lazysync/event-model';
 const KIND = { directory: 0, stub: 1, copy: 2, symlink: 3, residual: 4 } as const;
 const RACY = 1;
 const FROM_LOCAL = 2;
+const REMOTE_RACY = 4;
 
 type Cell = number | bigint | string | null | Uint8Array;
 
@@ -66,7 +67,9 @@ export function toCells(record: BaseRecord): RowCells {
         local.mode,
         ...identityCells(local),
         Buffer.from(record.hash, 'hex'),
-        (record.racy ? RACY : 0) | (record.origin === 'local' ? FROM_LOCAL : 0),
+        (record.racy ? RACY : 0) |
+          (record.origin === 'local' ? FROM_LOCAL : 0) |
+          (record.remoteRacy === true ? REMOTE_RACY : 0),
         null,
         null,
       ];
@@ -130,6 +133,7 @@ export function fromRow(path: RelPath, row: Row): BaseRecord {
         hash: Buffer.from(row.hash ?? new Uint8Array()).toString('hex'),
         racy: (flags & RACY) !== 0,
         origin: (flags & FROM_LOCAL) !== 0 ? 'local' : 'remote',
+        ...((flags & REMOTE_RACY) !== 0 ? { remoteRacy: true } : {}),
       };
     }
   }

@@ -33,6 +33,12 @@ export interface CopyRecord {
    * same fingerprint: contents are compared before it is trusted.
    */
   readonly racy: boolean;
+  /**
+   * The remote keeps times in whole seconds, and this version was agreed on within a few seconds of its mtime: a later
+   * write of the same size may show the same. Contents are compared once when that time is over, or before anything is
+   * replaced or removed because of it.
+   */
+  readonly remoteRacy?: boolean;
 }
 
 export interface DirectoryRecord {

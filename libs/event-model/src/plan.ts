@@ -153,6 +153,8 @@ export interface PathView {
   readonly origin?: Origin | null;
   /** For a directory: are there rows below it in the base? */
   readonly children?: boolean;
+  /** The clock, ns since 1970: tells whether a racy remote version can be judged by now. */
+  readonly nowNs?: bigint;
   /** Where stubs at this path may still lead to, because it (or a folder above) was moved and they were not yet repointed. */
   readonly movedFrom?: RelPath | null;
 }

@@ -151,7 +151,7 @@ export function histories(limits: Limits): fc.Arbitrary<History> {
     fate: limits.fates.length === 0 ? fc.constant('wait' as const) : fc.constantFrom(...limits.fates),
     client,
     path,
-    n: fc.nat(5),
+    n: fc.nat(80),
     gap,
   });
   const action: fc.Arbitrary<Action> =

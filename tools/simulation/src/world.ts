@@ -404,7 +404,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
     if (n % 3 === 1) empty.make('stray', 'file', 'stray', 0o644, 'user');
     client.remoteMount.tree = empty;
     client.remoteMount.forget();
-    scheduler.schedule(20 + n * 30, () => {
+    scheduler.schedule(20 + n * 3, () => {
       client.remoteMount.tree = remote;
       client.remoteMount.forget();
       trace(`${client.name} mounted again`);
@@ -425,7 +425,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
         break;
       case 'outage':
         client.outage();
-        scheduler.schedule(10 + action.n * 40, () => client.heal());
+        scheduler.schedule(10 + action.n * 4, () => client.heal());
         break;
       case 'remount':
         client.remoteMount.remount();
@@ -442,7 +442,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
       case 'fault-local':
       case 'fault-remote': {
         const mount = action.fate === 'fault-local' ? client.localMount : client.remoteMount;
-        mount.faults.push({ code: random.pick(['EIO', 'ENOSPC', 'EACCES'] as const), path, left: 1 + action.n * 3 });
+        mount.faults.push({ code: random.pick(['EIO', 'ENOSPC', 'EACCES'] as const), path, left: 1 + (action.n % 12) });
         break;
       }
       case 'unmount':
@@ -452,7 +452,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
         for (const job of client.done) client.publish(job.events);
         break;
       case 'wait':
-        scheduler.advance((action.n + 1) * 1_500);
+        scheduler.advance((action.n + 1) * 150);
         break;
     }
   }
