@@ -32,6 +32,9 @@ const MAX_TURNS = 12;
 /** Nothing to undo or to finish after a crash: looking again comes to the same. */
 const UNJOURNALED: ReadonlySet<Step['kind']> = new Set(['make-stub', 'make-directory', 'make-symlink', 'set-metadata']);
 
+/** Failures that a step comes to only when it has put everything back. */
+const CLEAN: ReadonlySet<Problem['code']> = new Set(['not-empty', 'being-written', 'unreadable']);
+
 /** What was already seen of a path, so that the first look can be spared. */
 export interface Seen {
   readonly local?: Entry;
@@ -74,6 +77,11 @@ function takesCopy(decision: Decision): boolean {
   }
 }
 
+/** Patterns such as `build/` are for folders only: what lies here has to be seen before they count. */
+function folderIn(view: PathView): boolean {
+  return [view.local?.kind, view.remote?.kind, view.base?.kind].includes('directory');
+}
+
 const BOTH: Cause = { side: 'both', hydrate: false };
 
 export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettler {
@@ -102,10 +110,25 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     return outcome;
   }
 
+  /**
+   * A call failed in the middle of a step (EIO, a full disk): how far it came is found out, and it is finished or undone,
+   * as after a crash. If that is not possible now either, the journal keeps it for the next try.
+   */
+  async function mended(
+    order: { readonly slot: string; readonly step: Step },
+    outcome: StepOutcome,
+  ): Promise<StepOutcome> {
+    if (outcome.kind !== 'failed' || UNJOURNALED.has(order.step.kind) || CLEAN.has(outcome.problem.code))
+      return outcome;
+    const staged = base.intents().find(({ slot }) => slot === order.slot)?.staged;
+    const [found] = await ports[order.step.side].recover([staged === undefined ? order : { ...order, staged }]);
+    return found?.kind === 'finished' ? found.outcome : outcome;
+  }
+
   async function perform(step: Step, view: PathView, staged: StagedContent | null, why: string): Promise<StepOutcome> {
     if (isGuarded(step)) await guard(ports, step);
     const slot = ports.slot();
-    const outcome = await carryOut(slot, step);
+    const outcome = await mended({ slot, step }, await carryOut(slot, step));
     const changes: readonly BaseChange[] =
       outcome.kind === 'done' ? changesAfter({ step, ...outcome }, view, staged, BigInt(ports.now()) * 1_000_000n) : [];
     // ORDER: base, tombstone and cleared journal in one transaction, and only then is the job acknowledged.
@@ -240,6 +263,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
         { path, base: record, movedFrom, nowNs: BigInt(ports.now()) * 1_000_000n, ...first },
         turn === 0 ? cause : { ...cause, side: 'both' },
       );
+      if (folderIn(view) && ports.ignored(path, true)) return 'ignored';
       const apart = planned.kind === 'children-first' && childrenDone ? keepApart(view, ports.policy) : null;
       const decision = apart ?? planned;
       if (takesCopy(decision) && freshFor !== turn) {

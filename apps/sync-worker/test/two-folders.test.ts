@@ -239,6 +239,9 @@ test('.lazysyncignore in the remote counts as soon as it is there, and deletes n
   write(pair.local, 'build/new', 'new');
   fs.rmSync(path.join(pair.local, 'c.log'));
   await pair.change('local', 'create', 'build/new');
+  fs.mkdirSync(path.join(pair.local, 'keep/build/x'), { recursive: true });
+  write(pair.local, 'keep/build/x/y', 'new');
+  await pair.change('local', 'create', 'keep/build', 'keep/build/x', 'keep/build/x/y');
   await pair.change('local', 'delete', 'c.log');
   await pair.rescan();
   expect(Object.keys(pair.tree('remote'))).toEqual([
