@@ -30,7 +30,7 @@ export type TreeAct =
   | { readonly kind: 'vanished'; readonly path: string; readonly node: Inode; readonly left: number }
   | { readonly kind: 'renamed'; readonly from: string; readonly path: string; readonly node: Inode }
   /** Bytes changed in place; `before` are the old ones. */
-  | { readonly kind: 'written'; readonly node: Inode; readonly before: string }
+  | { readonly kind: 'written'; readonly node: Inode; readonly before: string; readonly beforeNs: bigint }
   | { readonly kind: 'touched'; readonly path: string; readonly node: Inode };
 
 export type Observer = (act: TreeAct, actor: Actor) => void;
@@ -202,17 +202,17 @@ export class Tree {
   }
 
   write(node: Inode, at: number, bytes: string, actor: Actor): void {
-    const before = node.text;
+    const { text: before, mtimeNs: beforeNs } = node;
     node.text = before.padEnd(at, '\0').slice(0, at) + bytes + before.slice(at + bytes.length);
     this.stampDir(node);
-    this.observer({ kind: 'written', node, before }, actor);
+    this.observer({ kind: 'written', node, before, beforeNs }, actor);
   }
 
   truncate(node: Inode, size: number, actor: Actor): void {
-    const before = node.text;
+    const { text: before, mtimeNs: beforeNs } = node;
     node.text = before.padEnd(size, '\0').slice(0, size);
     this.stampDir(node);
-    this.observer({ kind: 'written', node, before }, actor);
+    this.observer({ kind: 'written', node, before, beforeNs }, actor);
   }
 
   chmod(path: string, node: Inode, mode: number, actor: Actor): void {
