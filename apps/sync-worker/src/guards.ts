@@ -10,8 +10,9 @@ import type { PairPorts } from './ports.ts';
 
 const REMOVES: ReadonlySet<Step['kind']> = new Set(['remove', 'upload', 'dehydrate', 'move', 'hydrate']);
 
+/** Whatever goes to the remote, too: in a folder whose mount is gone, even a new file would vanish under the next mount. */
 export function isGuarded(step: Step): boolean {
-  return REMOVES.has(step.kind);
+  return step.side === 'remote' || REMOVES.has(step.kind);
 }
 
 async function checkRoot(ports: PairPorts, side: Side): Promise<void> {
