@@ -3,9 +3,10 @@ import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { type EffectiveConfig, readEffective } from '@lazysync/config';
 import { createLogger, createShutdown, exitWithParent, type Logger, type LogLevel, type Shutdown } from '@lazysync/ops';
-import { announce, createLaneWorker, createPublisher, openRedis, type RedisLink } from '@lazysync/queue';
+import { announce, createLaneWorker, createPublisher, onLaneLost, openRedis, type RedisLink } from '@lazysync/queue';
 import { answerQuestions } from './answers.ts';
 import { openPair } from './open-pair.ts';
+import { retryProblems } from './retry-problems.ts';
 import { keepTrashSmall } from './trash-keeper.ts';
 import { workPair } from './work-pair.ts';
 
@@ -19,18 +20,31 @@ async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: S
   const publisher = createPublisher({ pair: pair.id, producer: 'worker', redis, epoch: boot });
   shutdown.own(`publisher of ${pair.id}`, () => publisher.close());
   const { id, local, remote, state, settings } = pair;
-  const outcome = await openPair(
+  const opening = openPair(
     { id, local, remote, state, ignore: settings.ignore, hydrate: settings.hydrate },
     ENDPOINT,
     (events) => publisher.publish(events),
     log,
     shutdown.signal,
+    () => {
+      // Before the remote has answered: a pair that waits for it is at work, too.
+      const presence = announce(redis, id, 'worker', { pid: process.pid, host: os.hostname() });
+      shutdown.own(`presence at ${id}`, () => presence.close());
+    },
   );
+  const opened = shutdown.own(`start of ${id}`, () =>
+    opening.then(
+      () => undefined,
+      () => undefined,
+    ),
+  );
+  const outcome = await opening;
+  opened();
   if (outcome.kind === 'refused') {
     log.error({ pair: id }, outcome.message);
     return;
   }
-  const { ports, turnAnchor, close } = outcome.pair;
+  const { ports, turnAnchor, onRemote, breakOff, close } = outcome.pair;
   shutdown.own(`pair ${id}`, close);
   const working = await workPair(ports, {
     boot,
@@ -39,8 +53,15 @@ async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: S
   });
   // A clean stop leaves the stubs readable.
   shutdown.own(`work on ${id}`, async () => {
-    await working.close();
+    const closing = working.close();
+    await breakOff();
+    await closing;
     turnAnchor('remote');
+  });
+  onRemote((heard) => {
+    working
+      .remote(heard)
+      .catch((error: unknown) => log.error({ pair: id, err: error }, 'coming back to the remote failed'));
   });
   const answers = answerQuestions(redis, ports, working);
   shutdown.own(`answers about ${id}`, () => answers.close());
@@ -53,8 +74,20 @@ async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: S
     },
   });
   shutdown.own(`lane of ${id}`, () => lane.close(CLOSE_MS));
-  const presence = announce(redis, id, 'worker', { pid: process.pid, host: os.hostname() });
-  shutdown.own(`presence at ${id}`, () => presence.close());
+  const retry = retryProblems({
+    problems: () => ports.base.problems(),
+    publish: (events) => publisher.publish(events),
+    now: () => performance.now(),
+    error: (error) => log.warn({ pair: id, err: error }, 'problems could not be tried again yet'),
+  });
+  shutdown.own(`problems of ${id}`, retry.stop);
+  const marker = onLaneLost(
+    redis,
+    id,
+    () => working.laneLost(),
+    (error) => log.warn({ pair: id, err: error }, 'could not tell whether Redis has kept the lane'),
+  );
+  shutdown.own(`marker of ${id}`, () => marker.close());
   shutdown.own(
     `trash of ${id}`,
     keepTrashSmall((event) => publisher.publish([event]), settings.trash.keep),

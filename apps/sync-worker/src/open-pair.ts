@@ -20,6 +20,7 @@ import { createHolds } from './holds.ts';
 import { createHydration, type HydrationPolicy } from './hydration.ts';
 import { createIgnoreRules } from './ignore-rules.ts';
 import type { PairPorts } from './ports.ts';
+import type { RemoteHeard } from './work-pair.ts';
 
 export interface PairConfig {
   readonly id: string;
@@ -35,6 +36,10 @@ export interface PairConfig {
 export interface OpenedPair {
   readonly ports: PairPorts;
   readonly turnAnchor: (to: 'remote' | 'self') => void;
+  /** Tells at once, and then at each change, whether the remote answers. */
+  readonly onRemote: (hear: (heard: RemoteHeard) => void) => void;
+  /** Calls on the remote that are under way reject, and no others are made: nobody waits for a transfer at the end. */
+  readonly breakOff: () => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -121,8 +126,7 @@ function slots(): () => string {
 }
 
 function policyOf(config: PairConfig): Policy {
-  let last = '';
-  let count = 1;
+  const host = os.hostname().split('.')[0] ?? 'host';
   return {
     localRoot: config.local,
     remoteRoot: config.remote,
@@ -130,10 +134,11 @@ function policyOf(config: PairConfig): Policy {
     compareLimit: COMPARE_LIMIT,
     conflictPath: (at) => {
       const stamp = new Date().toISOString();
-      const key = `${at} ${stamp.slice(0, 19)}`;
-      count = key === last ? count + 1 : 1;
-      last = key;
-      return conflictPath(at, stamp, os.hostname().split('.')[0] ?? 'host', count);
+      // A path may be planned more than once before anything is done: only a name that is taken has a further one.
+      for (let n = 1; ; n++) {
+        const free = conflictPath(at, stamp, host, n);
+        if (fs.lstatSync(path.join(config.local, free), { throwIfNoEntry: false }) === undefined) return free;
+      }
     },
   };
 }
@@ -144,10 +149,12 @@ export async function openPair(
   publish: (events: readonly SyncEvent[]) => Promise<void>,
   log: Logger,
   signal: AbortSignal,
+  taken: () => void = () => undefined,
 ): Promise<OpenOutcome> {
   fs.mkdirSync(config.state, { recursive: true, mode: 0o700 });
   const lock = takeLock(path.join(config.state, 'lock'));
   if (lock === null) return { kind: 'refused', why: 'taken', message: `Another worker has the pair ${config.id}.` };
+  taken();
   const base = openOrRenew(path.join(config.state, 'base.db'), log);
   const anchors = anchorsOf(base, config.local);
   const local = createDiskReplica({
@@ -180,6 +187,11 @@ export async function openPair(
   const here = await prepare(base, local, config.id);
   if (typeof here === 'string') return refused(here);
   const turnAnchor = (to: 'remote' | 'self'): void => pointAnchor(config.local, to, config.remote);
+  const stop = (): void => {
+    // A call that hangs in a dead mount would be waited for until its deadline.
+    remote.close().catch((error: unknown) => log.error({ pair: config.id, err: error }, 'the endpoint did not close'));
+  };
+  signal.addEventListener('abort', stop, { once: true });
   const there = await answered(
     () => prepare(base, remote, config.id),
     signal,
@@ -190,6 +202,7 @@ export async function openPair(
       turnAnchor('self');
     },
   );
+  signal.removeEventListener('abort', stop);
   if (there === null) {
     turnAnchor('remote');
     await close();
@@ -216,5 +229,15 @@ export async function openPair(
     holds: createHolds(base, () => Date.now()),
     downloads: DOWNLOADS,
   };
-  return { kind: 'opened', pair: { ports, turnAnchor, close } };
+  const onRemote = (hear: (heard: RemoteHeard) => void): void => {
+    const tell = (): void => {
+      const state = remote.state();
+      if (state === 'up') hear({ kind: 'answers' });
+      // `gone`: killed, say, and started again in a moment. Then it is up, or it is not.
+      else if (state !== 'gone') hear({ kind: 'away', why: remote.why() ?? 'The remote does not answer.' });
+    };
+    remote.onState(tell);
+    tell();
+  };
+  return { kind: 'opened', pair: { ports, turnAnchor, onRemote, breakOff: () => remote.close(), close } };
 }

@@ -25,6 +25,8 @@ export interface Transfers {
   readonly active: number;
   /** The remote answers again. */
   resume(): void;
+  /** The lane has lost what it was told: all that is staged asks once more. */
+  announceAgain(): void;
   close(): Promise<void>;
 }
 
@@ -164,6 +166,9 @@ export function createTransfers(ports: PairPorts): Transfers {
     resume() {
       paused = false;
       pump();
+    },
+    announceAgain() {
+      for (const { transfer } of jobs.values()) if (transfer.state === 'staged') announce(transfer);
     },
     async close() {
       closed = true;

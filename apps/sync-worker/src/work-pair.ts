@@ -22,6 +22,8 @@ import { createChangesetWorker } from './work-changeset.ts';
 /** Quiet for this long, ms, is idle. */
 const IDLE_AFTER_MS = 200;
 const RETRY_OFFLINE_MS = 1_000;
+/** An endpoint that was killed is back before that, ms: nobody has to hear of it. */
+const RETRY_ONCE_MS = 250;
 const RETRY_HELD_MS = 1_000;
 /** A held job is looked at anew this often without a decision: it may have mended itself, ms. */
 const HELD_ANEW_MS = 30_000;
@@ -34,9 +36,15 @@ export interface PairHooks {
   readonly boot: string;
 }
 
+export type RemoteHeard = { readonly kind: 'answers' } | { readonly kind: 'away'; readonly why: string };
+
 export interface WorkingPair {
   /** A person's word on what is held; answers with a sentence. */
   decide(decided: Decided): string;
+  /** What is heard of the remote beside the calls: whether it answers, also while there is nothing to do. */
+  remote(heard: RemoteHeard): Promise<void>;
+  /** The lane was emptied: what only it knew is said again. */
+  laneLost(): void;
   readonly handlers: Pick<LaneHandlers, 'handle' | 'refused'>;
   close(): Promise<void>;
 }
@@ -50,6 +58,20 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
   let idleTimer: { cancel(): void } | null = null;
   let lastProgress = 0;
   let heldUntil = 0;
+  /** Why the anchor leads to itself, or null. */
+  let away: string | null = null;
+  let misses = 0;
+  /** A job broke off in the middle of a step: the journal says what is to be finished or undone. */
+  let unsure = false;
+  let closed = false;
+  let turn: Promise<unknown> = Promise.resolve();
+
+  /** One after the other: the jobs of the lane, and what there is to do when the remote answers again. */
+  function inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const mine = turn.then(act);
+    turn = mine.catch(() => undefined);
+    return mine;
+  }
 
   function enter(next: PairState, reason = ''): void {
     if (state === next && why === reason) return;
@@ -94,48 +116,86 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     base.setMeta('last-change', new Date(ports.now()).toISOString());
   }
 
-  async function backOnline(): Promise<void> {
-    if (state !== 'remote-offline') return;
-    // A call that answers proves more than a flag: the job is only begun when the root can be looked at.
-    await ports.remote.check(ports.uuids.remote);
-    await hooks.online();
-    await replayJournal(ports);
+  async function goOffline(reason: string): Promise<void> {
+    enter('remote-offline', reason);
+    const before = away;
+    away = reason;
+    if (before !== null) return;
+    ports.log('warn', 'the remote does not answer; the lane waits', { why: reason });
+    await hooks.offline(reason);
+  }
+
+  /** ORDER: marker, journal, anchor, and only then anything new. Does nothing when there is nothing to mend. */
+  async function comeBack(): Promise<void> {
+    if (away !== null) {
+      const found = await ports.remote.check(ports.uuids.remote);
+      if (found.kind !== 'ok') throw new PairHeld(found.message, null);
+    }
+    if (away !== null || unsure) await replayJournal(ports);
+    unsure = false;
+    if (away !== null) {
+      await hooks.online();
+      away = null;
+      ports.log('info', 'the remote answers again');
+    }
     transfers.resume();
+  }
+
+  function atWork(): void {
+    if (away === null) enter('syncing');
+    else enter('remote-offline', away);
+  }
+
+  async function failed(error: unknown, signal: AbortSignal | null): Promise<Verdict> {
+    unsure = true;
+    if (signal?.aborted === true || closed) return { kind: 'wait', ms: 0, why: 'stopping' };
+    if (error instanceof RemoteOffline) {
+      if (away === null && ++misses < 2) return { kind: 'wait', ms: RETRY_ONCE_MS, why: error.message };
+      await goOffline(error.message);
+      return { kind: 'wait', ms: RETRY_OFFLINE_MS, why: error.message };
+    }
+    if (error instanceof PairHeld) {
+      if (state !== 'held' || why !== error.message) ports.log('warn', error.message);
+      enter('held', error.message);
+      if (error.hold !== null) ports.holds.show(error.hold);
+      heldUntil = ports.now() + (error.hold === null ? RETRY_HELD_MS : HELD_ANEW_MS);
+      return { kind: 'wait', ms: RETRY_HELD_MS, why: error.message };
+    }
+    throw error;
   }
 
   async function handle(changeset: Changeset, { signal }: { readonly signal: AbortSignal }): Promise<Verdict> {
     idleTimer?.cancel();
     if (state === 'held' && ports.now() < heldUntil) return { kind: 'wait', ms: RETRY_HELD_MS, why };
     try {
-      await backOnline();
+      await comeBack();
+      misses = 0;
       if (state !== 'starting') enter('syncing');
       const outcomes = await worker.work(changeset, signal);
       noteChange();
       if (changeset.events.some((event) => event.kind === 'rescan' && event.path === ROOT && event.why === 'start')) {
         base.setMeta('ready', hooks.boot);
       }
-      enter('syncing');
+      atWork();
       restSoon();
       return { kind: 'done', outcomes };
     } catch (error) {
       noteChange();
-      if (signal.aborted) return { kind: 'wait', ms: 0, why: 'stopping' };
-      if (error instanceof RemoteOffline) {
-        if (state !== 'remote-offline') {
-          ports.log('warn', 'the remote does not answer; the lane waits', { err: error });
-          enter('remote-offline', error.message);
-          await hooks.offline(error.message);
-        }
-        return { kind: 'wait', ms: RETRY_OFFLINE_MS, why: error.message };
-      }
-      if (error instanceof PairHeld) {
-        if (state !== 'held' || why !== error.message) ports.log('warn', error.message);
-        enter('held', error.message);
-        if (error.hold !== null) ports.holds.show(error.hold);
-        heldUntil = ports.now() + (error.hold === null ? RETRY_HELD_MS : HELD_ANEW_MS);
-        return { kind: 'wait', ms: RETRY_HELD_MS, why: error.message };
-      }
-      throw error;
+      return await failed(error, signal);
+    }
+  }
+
+  async function answersAgain(): Promise<void> {
+    if (closed) return;
+    const wasAway = away !== null;
+    try {
+      await comeBack();
+      misses = 0;
+      if (!wasAway) return;
+      atWork();
+      restSoon();
+    } catch (error) {
+      await failed(error, null);
     }
   }
 
@@ -148,8 +208,15 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
         ? 'Approved: the deletes are carried out.'
         : 'Rejected: what is gone is brought back.';
     },
+    async remote(heard) {
+      if (closed) return;
+      // ORDER: not in turn: the job that hangs in the remote would be waited for, and the anchor has to be turned now.
+      if (heard.kind === 'away') await goOffline(heard.why);
+      else await inTurn(answersAgain);
+    },
+    laneLost: () => transfers.announceAgain(),
     handlers: {
-      handle,
+      handle: (changeset, job) => inTurn(() => handle(changeset, job)),
       refused: (reason, jobId) => {
         const message = `A job of the queue was set aside: ${reason}.`;
         ports.log('error', message, { jobId });
@@ -157,6 +224,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
       },
     },
     async close() {
+      closed = true;
       idleTimer?.cancel();
       await transfers.close();
       enter('stopped');

@@ -3,11 +3,13 @@ import os from 'node:os';
 import { parseArgs } from 'node:util';
 import type { BaseReader } from '@lazysync/base';
 import { type EffectivePair, readEffective } from '@lazysync/config';
+import { ROOT } from '@lazysync/event-model';
 import { createLogger, createShutdown, exitWithParent, type Logger, type LogLevel, type Shutdown } from '@lazysync/ops';
 import {
   announce,
   createPublisher,
   laneCounts,
+  onLaneLost,
   onLookRequest,
   openRedis,
   PublisherClosed,
@@ -87,6 +89,16 @@ async function startPair(pair: EffectivePair, { boot, redis, shutdown, log }: Su
     shutdown.own(`base of ${pair.id}`, () => base.close());
     shutdown.own(`publisher of ${pair.id}`, () => publisher.close());
     shutdown.own(`sources of ${pair.id}`, () => watched.stop());
+    const marker = onLaneLost(
+      redis,
+      pair.id,
+      () => {
+        log.warn('Redis has lost what it held: both sides are looked at as a whole');
+        outbox.push([{ kind: 'rescan', side: 'local', path: ROOT, why: 'the queue was emptied' }]);
+      },
+      (err) => log.warn({ err }, 'could not tell whether Redis has kept the lane'),
+    );
+    shutdown.own(`marker of ${pair.id}`, () => marker.close());
     const presence = announce(redis, pair.id, 'watcher', { pid: process.pid, host: os.hostname() });
     shutdown.own(`presence at ${pair.id}`, () => presence.close());
     const asked = onLookRequest(redis, pair.id, watched.look, (err) => log.warn({ err }, 'a look failed'));

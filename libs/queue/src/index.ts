@@ -5,6 +5,7 @@ export { createLaneWorker, type LaneWorkerOptions } from './consume.ts';
 export * from './counts.ts';
 export * from './embedded.ts';
 export * from './lane.ts';
+export { type LaneLostWatch, onLaneLost } from './lane-lost.ts';
 export { type LinkOptions, openRedis, type RedisLink, RedisUnreachable } from './link.ts';
 export * from './look.ts';
 export { LANE, laneKey, pairPrefix } from './names.ts';
