@@ -5,6 +5,7 @@
 import { changesAfter, keepApart, planPath } from '@lazysync/action-table';
 import {
   type BaseChange,
+  type BaseRecord,
   type Cause,
   type Decision,
   depthOf,
@@ -15,11 +16,13 @@ import {
   type Problem,
   parentOf,
   type RelPath,
+  recordIdentity,
   remotePrint,
   type Side,
   type StagedContent,
   type Step,
   type StepOutcome,
+  sameIdentity,
 } from '@lazysync/event-model';
 import { guard, isGuarded } from './guards.ts';
 import { fill, lookAt } from './look.ts';
@@ -58,15 +61,24 @@ export interface SettlerHooks {
   readonly changed: () => void;
 }
 
-/** Takes away a file of the user's from local: a stub or an empty folder is made again at no cost. */
-function takesCopy(decision: Decision): boolean {
+/**
+ * Takes away or renames what is the user's in local: only what the base knows as our own stub, or an empty folder, is
+ * made again at no cost.
+ */
+function takesFromUser(decision: Decision, base: BaseRecord | null): boolean {
   if (decision.kind !== 'step' || decision.step.side !== 'local') return false;
   const { step } = decision;
   switch (step.kind) {
     case 'remove':
+      if (step.expected.kind === 'directory') return false;
+      return !(
+        step.expected.kind === 'stub' &&
+        base !== null &&
+        sameIdentity(recordIdentity(base), step.expected.identity)
+      );
     case 'dehydrate':
     case 'move':
-      return step.expected.kind !== 'stub' && !(step.kind === 'remove' && step.expected.kind === 'directory');
+      return true;
     case 'make-stub':
     case 'make-directory':
     case 'make-symlink':
@@ -266,7 +278,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
       if (folderIn(view) && ports.ignored(path, true)) return 'ignored';
       const apart = planned.kind === 'children-first' && childrenDone ? keepApart(view, ports.policy) : null;
       const decision = apart ?? planned;
-      if (takesCopy(decision) && freshFor !== turn) {
+      if (takesFromUser(decision, record) && freshFor !== turn) {
         // What was seen ahead may be old by now, even by our own acts, and a mount shows old attributes for a while: a copy
         // goes only for what is so at this moment.
         const [remote] = await ports.remote.freshLook([path]);
