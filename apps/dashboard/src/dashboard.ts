@@ -1,12 +1,9 @@
 /** Puts the dashboard together: Redis, the bases, the pages. */
-import { setTimeout as pause } from 'node:timers/promises';
-import { withDeadline } from '@lazysync/ops';
-import { type LaneQueues, laneQueues, laneView, openRedis, ping, type RedisAddress } from '@lazysync/queue';
-import { openStatus, type PairReport, type StatusPair } from '@lazysync/status';
-import type { Access } from './access.ts';
-import { lanePath } from './board.ts';
-import type { Action, PairView } from './overview.ts';
-import { outcomesOf } from './readable-job.ts';
+import { ping, type RedisAddress } from '@lazysync/queue';
+import type { StatusPair } from '@lazysync/status';
+import type { Open } from './access.ts';
+import { STEP_MS } from './history.ts';
+import { DEADLINE_MS, openPairs, type Pairs } from './pairs.ts';
 import { createServer } from './server.ts';
 
 export interface DashboardOptions {
@@ -15,7 +12,7 @@ export interface DashboardOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  readonly access: Exclude<Access, { kind: 'refused' }>;
+  readonly access: Open;
   readonly log: { error(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
@@ -24,41 +21,21 @@ export interface Dashboard {
   close(): Promise<void>;
 }
 
-/** Longest wait for an answer of Redis, ms: pages are shown without it. */
-const DEADLINE_MS = 700;
 const EVERY_MS = 1000;
-const LATEST = 8;
 
 /** Rejects when the port can not be had. */
 export async function startDashboard(options: DashboardOptions): Promise<Dashboard> {
-  const { pairs, log } = options;
-  const redis = openRedis(options.redis, {
-    name: 'lazysync-dashboard',
-    state: (state, why) => {
-      if (state === 'down') log.warn({}, why ?? 'Redis does not answer.');
-    },
-  });
-  const lanes = laneQueues(
-    redis,
-    pairs.map((pair) => pair.id),
-  );
-  const status = openStatus({
-    pairs,
-    lanes: laneView(redis),
-    deadlineMs: DEADLINE_MS,
-  });
+  const { log } = options;
+  const pairs = openPairs(options);
+  const stopSampling = keepSampling(pairs, (error) => log.error({ err: error }, 'the pairs could not be looked at'));
   const close = async (): Promise<void> => {
-    status.close();
-    // Without Redis the queues wait for it: closing the link ends that.
-    await Promise.race([lanes.close(), pause(200)]);
-    await redis.close();
+    stopSampling();
+    await pairs.close();
   };
   try {
     const server = await createServer({
       access: options.access,
-      lanes: lanes.queues,
-      reports: () => status.read(),
-      views: async () => await Promise.all((await status.read()).map((report) => viewOf(report, lanes))),
+      pairs,
       ping: async () => (await ping(options.redis, DEADLINE_MS)).kind === 'ok',
       everyMs: EVERY_MS,
       error: (error) => log.error({ err: error }, 'a request could not be answered'),
@@ -78,21 +55,25 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   }
 }
 
-async function viewOf(report: PairReport, { queues }: LaneQueues): Promise<PairView> {
-  const { id, redis } = report.status;
-  const queue = queues.find((one) => one.pair === id)?.queue;
-  const asked = queue === undefined || redis === 'down' ? null : queue.getJobs(['completed'], 0, LATEST - 1);
-  const jobs = asked === null ? null : await withDeadline(asked, DEADLINE_MS, 'the lane').catch(() => null);
-  const latest = (jobs ?? []).map((job): Action => {
-    const outcomes = outcomesOf(job.returnvalue);
-    const first = outcomes[0]?.outcome ?? null;
-    const more = outcomes.length - 1;
-    return {
-      id: job.id ?? '',
-      at: job.finishedOn ?? job.timestamp,
-      what: job.name,
-      outcome: more > 0 ? `${first} (+${more})` : first,
-    };
-  });
-  return { report, latest, lane: lanePath(id) };
+/** Once a step; with very many pairs less often, so that looking stays a small part of the time. */
+function keepSampling(pairs: Pairs, failed: (error: unknown) => void): () => void {
+  let timer: NodeJS.Timeout | null = null;
+  let stopped = false;
+  const look = (): void => {
+    const begun = performance.now();
+    pairs
+      .sample()
+      .catch((error: unknown) => {
+        if (!stopped) failed(error);
+      })
+      .finally(() => {
+        const took = performance.now() - begun;
+        if (!stopped) timer = setTimeout(look, Math.max(STEP_MS / 2, 20 * took));
+      });
+  };
+  look();
+  return () => {
+    stopped = true;
+    if (timer !== null) clearTimeout(timer);
+  };
 }

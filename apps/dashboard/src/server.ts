@@ -1,19 +1,20 @@
-/** All addresses of the dashboard. It only shows: whatever is not a GET is refused. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type PairReport, statusOf } from '@lazysync/status';
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { type Access, judge } from './access.ts';
-import { BOARD_PATH, type Lane, registerBoard } from './board.ts';
-import { createLive } from './live.ts';
-import { createPairMetrics } from './metrics.ts';
-import { livePair, type PairView, renderPage } from './overview.ts';
+/** All addresses of the dashboard. */
+import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import type { Open } from './access.ts';
+import { openApiOf } from './api/openapi.ts';
+import type { ApiRequest, ApiRoute } from './api/route.ts';
+import { apiRoutes } from './api/routes.ts';
+import { readAssets, registerPages } from './assets.ts';
+import { createAttempts, LIMITS } from './attempts.ts';
+import { registerBoard } from './board.ts';
+import { registerEvents } from './events.ts';
+import { API, askedBy, guard, securityHeaders } from './guard.ts';
+import { createPairMetrics, type PairReading } from './metrics.ts';
+import type { Pairs } from './pairs.ts';
 
 export interface ServerParts {
-  readonly access: Exclude<Access, { kind: 'refused' }>;
-  readonly lanes: readonly Lane[];
-  readonly reports: () => Promise<readonly PairReport[]>;
-  readonly views: () => Promise<readonly PairView[]>;
+  readonly access: Open;
+  readonly pairs: Pairs;
   /** Does Redis answer? */
   readonly ping: () => Promise<boolean>;
   /** Pause between two looks at the pairs while somebody watches, ms. */
@@ -21,118 +22,107 @@ export interface ServerParts {
   readonly error: (error: unknown) => void;
 }
 
-/** A page may ask its own host for things, and nobody else for anything. */
-const POLICY = "default-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
-/** Bull Board sets styles from its scripts and has its images in them. */
-const BOARD_POLICY = `${POLICY}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:`;
-
-const ASSETS = { 'overview.js': 'text/javascript', 'overview.css': 'text/css', 'icon.svg': 'image/svg+xml' } as const;
+const MAX_BODY = 64 * 1024;
 
 export async function createServer(parts: ServerParts): Promise<FastifyInstance> {
-  const server = fastify({ logger: false, forceCloseConnections: true, routerOptions: { ignoreTrailingSlash: true } });
-  guard(server, parts.access);
-  server.setErrorHandler((error, _request, reply) => {
+  const { access, pairs } = parts;
+  const server = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    bodyLimit: MAX_BODY,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
+    // What is not in a schema is refused, not dropped.
+    ajv: { customOptions: { removeAdditional: false } },
+    frameworkErrors: (_error, _request, reply) => {
+      (reply as FastifyReply).code(400).headers(securityHeaders('')).send({ error: 'The address is not usable.' });
+    },
+  });
+  const assets = await readAssets();
+  const attempts = createAttempts(LIMITS, () => performance.now());
+  guard(server, access, attempts, assets.page('login'));
+  server.setErrorHandler((error: FastifyError, _request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status >= 400 && status < 500) return reply.code(status).send({ error: `${error.message}.` });
     parts.error(error);
-    return reply.code(500).type('text/plain').send('The dashboard could not answer. Its log says why.\n');
+    return reply.code(500).send({ error: 'The dashboard could not answer. Its log says why.' });
   });
+  server.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'There is nothing here.' }));
 
-  server.get('/', async (_request, reply) =>
-    reply.type('text/html; charset=utf-8').send(renderPage(await parts.views())),
-  );
-  server.get('/favicon.ico', async (_request, reply) => reply.redirect('/assets/icon.svg', 308));
-  await registerAssets(server);
-  server.get('/api/v1/pairs', async () => statusOf(await parts.reports()));
+  registerPages(server, assets, (id) => pairs.ids.includes(id));
+  registerApi(server, apiRoutes(pairs, { access, attempts }));
   registerEvents(server, parts);
-  server.get('/healthz', async (_request, reply) => {
-    const up = await parts.ping();
-    return reply.code(up ? 200 : 503).send(up ? { redis: 'up' } : { redis: 'down' });
-  });
-  const metrics = createPairMetrics();
-  server.get('/metrics', async (_request, reply) =>
-    reply.type(metrics.contentType).send(await metrics.render(statusOf(await parts.reports()).pairs)),
-  );
-  await registerBoard(server, parts.lanes);
+  registerHealth(server, parts);
+  await registerBoard(server, pairs.queues);
   return server;
 }
 
-const isBoard = (url: string): boolean =>
-  url === BOARD_PATH || url.startsWith(`${BOARD_PATH}/`) || url.startsWith(`${BOARD_PATH}?`);
-
-function guard(server: FastifyInstance, access: ServerParts['access']): void {
-  server.addHook('onRequest', async (request, reply) => {
-    reply.headers({
-      'content-security-policy': isBoard(request.url) ? BOARD_POLICY : POLICY,
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
-      'cross-origin-resource-policy': 'same-origin',
-      'cache-control': 'no-store',
+function registerApi(server: FastifyInstance, routes: readonly ApiRoute[]): void {
+  const document = openApiOf(routes);
+  server.get(`${API}/openapi.json`, async () => document);
+  for (const route of routes) {
+    const { handle } = route;
+    if (handle === null) continue;
+    server.route({
+      method: route.method,
+      url: `${API}${route.path.replace(/\{(\w+)\}/g, ':$1')}`,
+      schema: {
+        ...(route.query === undefined
+          ? {}
+          : { querystring: { type: 'object', properties: route.query, additionalProperties: false } }),
+        ...(route.body === undefined ? {} : { body: route.body }),
+      },
+      // The schemas would read null as an empty text, and an empty path is everything.
+      preValidation: async (request, reply) => {
+        if (route.body === undefined || isTexts(request.body)) return undefined;
+        return reply.code(400).send({ error: 'The body must be a JSON object with texts in it.' });
+      },
+      handler: async (request, reply) => {
+        const answer = await handle({
+          params: request.params as ApiRequest['params'],
+          query: request.query as ApiRequest['query'],
+          body: (request.body ?? {}) as ApiRequest['body'],
+          address: request.ip,
+          scheme: askedBy(request).scheme,
+        });
+        return reply
+          .code(answer.status)
+          .headers(answer.headers ?? {})
+          .send(answer.body);
+      },
     });
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return reply
-        .code(405)
-        .header('allow', 'GET, HEAD')
-        .send({ error: 'The dashboard only shows. Changes go through the lazysync command.' });
-    }
-    if (request.url === '/healthz') return undefined;
-    return answer(reply, judge(access, askedBy(request)));
-  });
-}
-
-function askedBy({ url, headers }: FastifyRequest): Parameters<typeof judge>[1] {
-  return { url, host: headers.host, cookie: headers.cookie, authorization: headers.authorization };
-}
-
-function answer(reply: FastifyReply, verdict: ReturnType<typeof judge>): FastifyReply | undefined {
-  switch (verdict.kind) {
-    case 'allowed':
-      return undefined;
-    case 'signed-in':
-      return reply.header('set-cookie', verdict.cookie).redirect(verdict.location, 303);
-    case 'denied':
-      return reply.code(verdict.status).type('text/plain').send(`${verdict.message}\n`);
   }
 }
 
-async function registerAssets(server: FastifyInstance): Promise<void> {
-  for (const [name, type] of Object.entries(ASSETS)) {
-    const body = await readFile(join(import.meta.dirname, '../public', name), 'utf8');
-    server.get(`/assets/${name}`, async (_request, reply) => reply.type(`${type}; charset=utf-8`).send(body));
-  }
+function isTexts(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return false;
+  return Object.values(body).every((value) => typeof value === 'string');
 }
 
-/** A watcher that does not read what it is sent is let go at this many bytes. */
-const TOO_SLOW = 1_000_000;
-
-function registerEvents(server: FastifyInstance, parts: ServerParts): void {
-  const live = createLive({
-    read: async () => JSON.stringify((await parts.views()).map(livePair)),
-    everyMs: parts.everyMs,
-    error: parts.error,
+function registerHealth(server: FastifyInstance, { pairs, ping }: ServerParts): void {
+  server.get('/healthz', async (_request, reply) => {
+    const up = await ping();
+    return reply.code(up ? 200 : 503).send(up ? { redis: 'up' } : { redis: 'down' });
   });
-  const open = new Set<() => void>();
-  server.addHook('preClose', async () => {
-    live.close();
-    for (const end of [...open]) end();
+  // Names no pair: it is answered without a token.
+  server.get('/readyz', async (_request, reply) => {
+    const reports = await pairs.reports();
+    const waiting = reports.filter(({ status }) => ['stopped', 'starting', 'halted'].includes(status.state));
+    const redis = (await ping()) ? 'up' : 'down';
+    const ready = redis === 'up' && waiting.length === 0;
+    return reply.code(ready ? 200 : 503).send({ ready, redis, pairs: reports.length, notReady: waiting.length });
   });
-  server.get('/api/v1/events', { exposeHeadRoute: false }, (request, reply) => {
-    reply.hijack();
-    const { raw } = reply;
-    for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
-    raw.writeHead(200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });
-    raw.write('retry: 1000\n\n');
-    const stop = live.subscribe((message) => {
-      if (raw.writableLength > TOO_SLOW) end();
-      else raw.write(`event: pairs\ndata: ${message}\n\n`);
+  const metrics = createPairMetrics();
+  server.get('/metrics', async (_request, reply) => {
+    const readings = (await pairs.reports()).map((report): PairReading => {
+      const { id } = report.status;
+      const tally = pairs.tally(id);
+      return {
+        report,
+        totals: pairs.history(id).totals(),
+        events: tally.counts(),
+        lastFullScan: tally.lastFullScan(),
+      };
     });
-    const beat = setInterval(() => raw.write(':\n\n'), 15_000);
-    const end = (): void => {
-      stop();
-      clearInterval(beat);
-      open.delete(end);
-      raw.destroy();
-    };
-    open.add(end);
-    request.raw.on('close', end);
-    raw.on('error', end);
+    return reply.type(metrics.contentType).send(await metrics.render(readings));
   });
 }

@@ -1,9 +1,7 @@
-import type { PairReport } from '@lazysync/status';
 import { expect, test } from 'vitest';
+import { bytes, count, duration, patternOf } from '../page/words.ts';
+import { readAssets } from '../src/assets.ts';
 import { withoutOtherHosts } from '../src/board.ts';
-import { html } from '../src/html.ts';
-import { livePair, renderPage } from '../src/overview.ts';
-import { bytes, count } from '../src/words.ts';
 
 test('sizes and numbers read as people write them', () => {
   expect([0, 1, 999, 1000, 1234, 999_499, 999_999, 1_200_000_000, 5e15].map(bytes)).toEqual([
@@ -18,13 +16,13 @@ test('sizes and numbers read as people write them', () => {
     '5.0 PB',
   ]);
   expect(count(1_234_567)).toBe('1,234,567');
+  expect([0, 59_400, 60_000, 7_200_000, 200_000_000].map(duration)).toEqual(['0 s', '59 s', '1 min', '2 h', '2 d']);
 });
 
-test('what is put into HTML can not become HTML', () => {
-  const evil = `<img src=x onerror="alert('1')">&`;
-  expect(html`<p title="${evil}">${evil}</p>`.html).toBe(
-    '<p title="&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;">&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;</p>',
-  );
+test('a pattern for one path means this path only', () => {
+  expect(patternOf('a*b[1].txt', false)).toBe('/a\\*b\\[1\\].txt');
+  expect(patternOf('dir', true)).toBe('/dir/');
+  expect(patternOf('end ', false)).toBe('/end\\ ');
 });
 
 test('links and scripts of other hosts are taken out of a page, own ones stay', () => {
@@ -37,54 +35,17 @@ test('links and scripts of other hosts are taken out of a page, own ones stay', 
   expect(withoutOtherHosts(`<head>${others.join('\n')}${own}</head>`)).toBe(`<head>\n\n${own}</head>`);
 });
 
-const report: PairReport = {
-  status: {
-    id: 'p"><script>',
-    local: '/home/me/<b>',
-    remote: '/mnt/nas',
-    state: 'starting',
-    queued: 1234,
-    transfers: 0,
-    entries: 0,
-    directories: 0,
-    stubs: 3,
-    copies: 4,
-    cachedBytes: 250,
-    remoteBytes: 1000,
-    conflicts: 0,
-    problems: 25,
-    held: 0,
-    lastChange: null,
-    redis: 'up',
-    watchers: [{ pid: 12, host: 'box' }],
-    worker: [],
-  },
-  why: null,
-  progress: { done: 1240, total: 10000 },
-  transfers: [],
-  problems: Array.from({ length: 25 }, (_, index) => ({
-    code: 'failed' as const,
-    path: `f${index}` as PairReport['problems'][number]['path'],
-    side: null,
-    message: 'could not be read <x>',
-    since: 0,
-  })),
-  held: [],
-  conflicts: [],
-};
-
-test('the overview shows numbers, state and problems, escaped', () => {
-  const view = {
-    report,
-    latest: [{ id: '1', at: 0, what: 'local modify <i>', outcome: null }],
-    lane: '/queues/queue/p',
-  };
-  const page = renderPage([view]);
-  expect(page).not.toMatch(/<script>|<b>|<i>|<x>/);
-  expect(page).toContain('Mirroring 1,240 of 10,000.');
-  expect(page).toContain('and 5 others');
-  const { regions } = livePair(view);
-  expect(regions).toMatchObject({ queued: '1,234', files: '7', state: 'starting' });
-  expect(regions.bar).toContain('value="25"');
-  for (const region of Object.values(regions)) expect(page).toContain(region);
+test('what the pages load lies here, and holds no types any more', async () => {
+  const { files } = await readAssets();
+  for (const [name, { body }] of files) {
+    if (name.endsWith('.html')) {
+      for (const [, wanted = ''] of body.matchAll(/(?:src|href)="\/assets\/([^"]+)"/g))
+        expect([name, wanted, files.has(wanted)]).toEqual([name, wanted, true]);
+      expect(body).not.toMatch(/<script(?![^>]*\ssrc=)|\sstyle=|\son\w+=/);
+    }
+    if (!name.endsWith('.ts')) continue;
+    expect(body).not.toMatch(/^(?:export )?interface |^import type/m);
+    for (const [, wanted = ''] of body.matchAll(/from '\.\/([^']+)'/g))
+      expect([name, wanted, files.has(wanted)]).toEqual([name, wanted, true]);
+  }
 });

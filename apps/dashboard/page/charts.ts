@@ -1,0 +1,136 @@
+/** The last hour as two charts: what was moved, and how long the queue was. */
+import type { HistoryAnswer, Sample } from '../src/shapes.ts';
+import { byId, say } from './dom.ts';
+import uPlot from './uplot.js';
+import { bytes, count } from './words.ts';
+
+const HEIGHT = 150;
+const narrow = (): boolean => innerWidth < 480;
+
+interface Chart {
+  readonly plot: uPlot;
+  readonly place: HTMLElement;
+}
+
+export interface Charts {
+  /** The newest steps: the last ones known are replaced. */
+  add(samples: readonly Sample[]): void;
+}
+
+export function createCharts({ stepMs, samples: first }: HistoryAnswer): Charts {
+  let samples: Sample[] = [...first];
+  let charts = draw();
+  const dark = matchMedia('(prefers-color-scheme: dark)');
+
+  function draw(): readonly Chart[] {
+    return [moved(), queue()].map(({ id, series, axis }) => {
+      const place = byId(id);
+      place.replaceChildren();
+      const plot = new uPlot(optionsOf(place, series, axis), data(id), place);
+      return { plot, place };
+    });
+  }
+  function data(id: string): uPlot.AlignedData {
+    const at = samples.map((one) => one.at / 1000);
+    const perSecond = (value: number): number => (value * 1000) / stepMs;
+    if (id === 'chart-moved')
+      return [at, samples.map((one) => perSecond(one.bytesDown)), samples.map((one) => perSecond(one.bytesUp))];
+    return [at, samples.map((one) => one.queued), samples.map((one) => perSecond(one.actions))];
+  }
+  function refresh(): void {
+    for (const { plot, place } of charts) plot.setData(data(place.id));
+    describe();
+  }
+  function describe(): void {
+    const sum = (value: (one: Sample) => number): number => samples.reduce((all, one) => all + value(one), 0);
+    say(
+      'moved-words',
+      `In the last hour ${bytes(sum((one) => one.bytesDown))} came down and ${bytes(sum((one) => one.bytesUp))} went up.`,
+    );
+    const depths = samples.map((one) => one.queued ?? 0);
+    say(
+      'queue-words',
+      `In the last hour ${count(sum((one) => one.actions))} steps were carried out; the queue held at most ${count(Math.max(0, ...depths))} jobs.`,
+    );
+  }
+
+  const again = (): void => {
+    for (const { plot } of charts) plot.destroy();
+    charts = draw();
+  };
+  dark.addEventListener('change', again);
+  new ResizeObserver(() => {
+    for (const { plot, place } of charts)
+      if (plot.width !== place.clientWidth) plot.setSize({ width: place.clientWidth, height: HEIGHT });
+  }).observe(byId('charts'));
+  describe();
+  return {
+    add: (newest) => {
+      const [begin] = newest;
+      if (begin === undefined) return;
+      samples = [...samples.filter((one) => one.at < begin.at), ...newest].slice(-first.length);
+      refresh();
+    },
+  };
+}
+
+interface Plan {
+  readonly id: string;
+  readonly series: readonly uPlot.Series[];
+  readonly axis: (value: number) => string;
+}
+
+const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function line(label: string, name: string, show: (value: number) => string): uPlot.Series {
+  return {
+    label,
+    stroke: colour(name),
+    width: 1.5,
+    fill: `${colour(name)}22`,
+    points: { show: false },
+    spanGaps: false,
+    value: (_plot: uPlot, value: number | null) => (value === null ? '–' : show(value)),
+  };
+}
+
+function moved(): Plan {
+  const rate = (value: number): string => `${bytes(value)}/s`;
+  return { id: 'chart-moved', series: [line('down', '--busy', rate), line('up', '--wait', rate)], axis: bytes };
+}
+
+function queue(): Plan {
+  const rate = (value: number): string => `${Math.round(value * 10) / 10}/s`;
+  return {
+    id: 'chart-queue',
+    series: [line('queued jobs', '--accent', count), line('steps', '--off', rate)],
+    axis: count,
+  };
+}
+
+function optionsOf(
+  place: HTMLElement,
+  series: readonly uPlot.Series[],
+  show: (value: number) => string,
+): uPlot.Options {
+  const axis = { stroke: colour('--soft'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false } };
+  const font = '11px system-ui, sans-serif';
+  return {
+    width: Math.max(200, place.clientWidth),
+    height: HEIGHT,
+    series: [{ value: (_plot, at) => (at === null ? '–' : new Date(at * 1000).toLocaleTimeString()) }, ...series],
+    axes: [
+      {
+        ...axis,
+        font,
+        space: narrow() ? 90 : 60,
+        values: (_plot, ticks) =>
+          ticks.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })),
+      },
+      { ...axis, font, size: 58, values: (_plot, ticks) => ticks.map(show) },
+    ],
+    scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max ?? 1) * 1.1] } },
+    cursor: { points: { size: 6 }, drag: { x: false, y: false } },
+    legend: { live: true },
+  };
+}

@@ -1,0 +1,2 @@
+/** The browser gets the library from /assets/uplot.js. */
+export { default } from 'uplot';
