@@ -6,11 +6,14 @@ const VERSION = '0.1.0';
 
 /** Commands end by themselves, or with a CliError. */
 export async function run(argv: readonly string[]): Promise<ExitCode> {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // Whoever reads has seen enough (`lazysync ls | head`).
-    if (error.code === 'EPIPE') process.exit(EXIT.ok);
-    throw error;
-  });
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      // Whoever reads has seen enough (`lazysync ls | head`); what was started is stopped first.
+      if (process.listenerCount('SIGTERM') > 0) process.kill(process.pid, 'SIGTERM');
+      else process.exit(EXIT.ok);
+    });
+  }
   try {
     await program().parseAsync([...argv], { from: 'user' });
     return EXIT.ok;

@@ -101,12 +101,11 @@ export async function planRun(wish: RunWish, { alone = false } = {}): Promise<Ru
   ]);
   const mounts = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
   const judged = judgeFolders(
-    asked.map(({ remote, local }, index) => ({
-      remote,
-      local,
-      remoteLook: looks[2 * index] as FolderLook,
-      localLook: looks[2 * index + 1] as FolderLook,
-    })),
+    asked.map(({ remote, local }, index) => {
+      const localLook = looks[2 * index + 1] as FolderLook;
+      const knownRemote = localLook.kind === 'directory' ? (readPairFile(localLook.real)?.remote ?? null) : null;
+      return { remote, local, remoteLook: looks[2 * index] as FolderLook, localLook, knownRemote };
+    }),
     mounts,
   );
   if (judged.kind === 'refused') throw (judged.why === 'folders' ? usage : refused)(judged.message);

@@ -3,14 +3,14 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { type EffectiveConfig, pairStateDir, type RedisPlace, showPath, writeEffective } from '@lazysync/config';
-import { errnoOf, type Logger, withDeadline } from '@lazysync/ops';
+import { errnoOf, type Logger, systemClock, withDeadline } from '@lazysync/ops';
 import { type PairFile, writePairFile } from '@lazysync/replica';
 import { refused, usage } from './exit.ts';
 import { freePort } from './free-port.ts';
 import { type ProgramName, programOf, redisText } from './places.ts';
 import { alreadyRuns, type PlannedPair, type RunPlan } from './plan-run.ts';
 import { type ChildSpec, type Supervisor, supervise } from './supervise.ts';
-import { localLockFile, pairLockFile, takeUpLock } from './up-lock.ts';
+import { isUpLockHeld, localLockFile, pairLockFile, takeUpLock } from './up-lock.ts';
 
 export interface RunOptions {
   /** null: no dashboard. */
@@ -37,6 +37,7 @@ const HOST = '127.0.0.1';
 /** 5 s in all: the processes get this long before kill -9, then Redis. */
 const PROCESSES_MS = 3500;
 const REDIS_MS = 1200;
+const WORKER_ENDS_MS = 7000;
 
 export async function startRun(plan: RunPlan, options: RunOptions): Promise<Run> {
   const { log, signal } = options;
@@ -50,6 +51,7 @@ export async function startRun(plan: RunPlan, options: RunOptions): Promise<Run>
     const redis = plan.redis ?? (await startRedis(plan.state, log, owned));
     signal.throwIfAborted();
     for (const pair of plan.pairs) {
+      await untilUnworked(pair, signal);
       makeLocal(pair);
       owned.push(lockLocal(pair));
       const file: PairFile = {
@@ -81,6 +83,17 @@ function lockState(pair: PlannedPair): () => void {
   const lock = takeUpLock(pairLockFile(pair.state));
   if (lock.kind === 'held') throw alreadyRuns(pair.id);
   return lock.release;
+}
+
+/** The worker of an "up" that was killed needs a moment to notice; a worker on its own stays. */
+async function untilUnworked(pair: PlannedPair, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + WORKER_ENDS_MS;
+  while (isUpLockHeld(path.join(pair.state, 'lock'))) {
+    if (performance.now() > end)
+      throw refused(`A worker already runs for the pair ${pair.id}: stop it first, or go on with that one.`);
+    await systemClock.sleep(100, signal);
+    signal.throwIfAborted();
+  }
 }
 
 function lockLocal(pair: PlannedPair): () => void {

@@ -2,10 +2,11 @@
  * Waits until there is nothing left to do: both sides were looked at after the last change, the look found nothing, and
  * nothing was carried out meanwhile.
  */
+import { openBaseReader } from '@lazysync/base';
 import { systemClock } from '@lazysync/ops';
-import { openRedis, type RedisLink, requestLook } from '@lazysync/queue';
+import { type LookAnswer, openRedis, type RedisLink, requestLook } from '@lazysync/queue';
 import type { PairReport } from '@lazysync/status';
-import type { KnownPair } from './find-pairs.ts';
+import { baseFile, type KnownPair } from './find-pairs.ts';
 import { readReports } from './pair-reports.ts';
 
 export type Rest =
@@ -23,8 +24,6 @@ export interface WaitOptions {
 }
 
 const EVERY_MS = 100;
-/** One look may take long on a slow mount. */
-const LOOK_MS = 120_000;
 /** Without processes for this long nothing runs: one that died is started again by then. */
 const GRACE_MS = 5000;
 
@@ -58,24 +57,50 @@ class Waiting {
   }
 
   async untilRest(): Promise<Rest> {
-    let last: PairReport | null = null;
     for (;;) {
       const before = await this.#untilDrained();
       if ('kind' in before) return before;
-      last = before;
-      const answer = await requestLook(
-        this.#link,
-        this.#pair.id,
-        Math.min(this.#left(), LOOK_MS),
-        this.#options.signal,
-      );
+      const answer = await this.#look();
       const after = await this.#untilDrained();
       if ('kind' in after) return after;
-      const quiet = after.status.lastChange === last.status.lastChange;
+      const quiet = after.status.lastChange === before.status.lastChange;
       if (answer !== null && answer.problem === null && answer.published === 0 && quiet)
         return { kind: 'rest', report: after };
+      if (performance.now() >= this.#end) return { kind: 'timeout', message: this.#late(after) };
       if (answer === null || answer.problem !== null) await systemClock.sleep(EVERY_MS, this.#options.signal);
     }
+  }
+
+  /** Takes as long as the mount keeps listings: what other hosts changed before the request is seen after it. */
+  async #look(): Promise<LookAnswer | null> {
+    const controller = new AbortController();
+    const asked = requestLook(
+      this.#link,
+      this.#pair.id,
+      this.#left(),
+      this.#options.signal === undefined
+        ? controller.signal
+        : AbortSignal.any([controller.signal, this.#options.signal]),
+    );
+    // Meanwhile the pair may get stuck, or its processes may go.
+    const watching = this.#untilStuck(controller.signal);
+    try {
+      return await Promise.race([asked, watching]);
+    } finally {
+      controller.abort();
+      await Promise.allSettled([asked, watching]);
+    }
+  }
+
+  async #untilStuck(over: AbortSignal): Promise<null> {
+    while (!over.aborted) {
+      await systemClock.sleep(1000, over);
+      if (over.aborted) return null;
+      const [report] = await readReports([this.#pair]);
+      if (report === undefined || stuckIn(report) !== null || report.status.watchers.length === 0) return null;
+      this.#options.progress?.(report);
+    }
+    return null;
   }
 
   #left(): number {
@@ -110,7 +135,24 @@ class Waiting {
   #late({ status }: PairReport): string {
     const seconds = Math.round(this.#options.timeoutMs / 100) / 10;
     const left = [`${status.queued} queued`, `${status.transfers} transfers`, `state ${status.state}`].join(', ');
-    return `The pair ${this.#pair.id} is not at rest after ${seconds} s: ${left}.`;
+    const keeps = listingCacheMs(this.#pair);
+    const hint =
+      keeps > this.#options.timeoutMs / 2
+        ? `; its mount keeps listings for ${Math.ceil(keeps / 1000)} s, and that has to be waited out: give a longer --timeout`
+        : '';
+    return `The pair ${this.#pair.id} is not known to be at rest after ${seconds} s: ${left}${hint}.`;
+  }
+}
+
+/** As found out when the pair was opened; 0 if that is not known. */
+function listingCacheMs(pair: KnownPair): number {
+  const base = openBaseReader(baseFile(pair));
+  try {
+    const probe = base.meta('probe-remote');
+    const ms = probe === null ? 0 : Number((JSON.parse(probe) as { listingCacheMs?: unknown }).listingCacheMs);
+    return Number.isFinite(ms) ? ms : 0;
+  } finally {
+    base.close();
   }
 }
 
@@ -124,7 +166,7 @@ function stuckIn({ status: { id, state }, why }: PairReport): string | null {
     case 'halted':
       return `The pair ${id} is halted${because}.`;
     case 'remote-offline':
-      return `The remote of the pair ${id} does not answer${because}.`;
+      return why ?? `The remote of the pair ${id} does not answer.`;
     case 'stopped':
     case 'starting':
     case 'syncing':

@@ -136,6 +136,25 @@ describe('up', () => {
     expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('is paired with') });
   });
 
+  test('wait gives up in time when nobody looks, and status answers all the same', async () => {
+    const up = await start();
+    expect(await wait()).toMatchObject({ code: 0 });
+    const { watchers } = await pairJson();
+    for (const { pid } of watchers) process.kill(pid, 'SIGSTOP');
+    try {
+      const late = await home.run(['wait', '--local', 'L', '--timeout', '2s']);
+      expect(late).toMatchObject({
+        code: 3,
+        stderr: expect.stringMatching(/is not known to be at rest after 2 s: 0 queued/),
+      });
+      expect((await pairJson()).state).toBe('idle');
+    } finally {
+      for (const { pid } of watchers) process.kill(pid, 'SIGCONT');
+    }
+    expect(await wait()).toMatchObject({ code: 0 });
+    expect(await up.stop()).toMatchObject({ code: 0 });
+  });
+
   test.each([' a\nb ü', '-rf'])('a folder called %j', async (name) => {
     mkdirSync(home.path(`${name}R`));
     writeFileSync(home.path(`${name}R`, `${name}f`), 'x');

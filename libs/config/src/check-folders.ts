@@ -10,6 +10,8 @@ export interface PairWish {
   readonly local: string;
   readonly remoteLook: FolderLook;
   readonly localLook: FolderLook;
+  /** The remote that LOCAL is paired with already: that one may be away for now. */
+  readonly knownRemote?: string | null;
 }
 
 export interface JudgedPair {
@@ -52,14 +54,16 @@ function because(code: string): string {
       return 'its links lead in a circle';
     case 'ENAMETOOLONG':
       return 'its name is too long';
-    case 'ENOTCONN':
-    case 'ESTALE':
-    case 'EIO':
-    case 'EHOSTDOWN':
-      return `its mount is broken (${code}); mount it again`;
     default:
-      return code;
+      return AWAY.has(code) ? `its mount is broken (${code}); mount it again` : code;
   }
+}
+
+/** What a mount answers that is dead, or that nobody mends for now. */
+const AWAY: ReadonlySet<string> = new Set(['ENOTCONN', 'ESTALE', 'EIO', 'EHOSTDOWN', 'ETIMEDOUT', 'ECONNABORTED']);
+
+function isAway(look: FolderLook): boolean {
+  return look.kind === 'silent' || (look.kind === 'error' && AWAY.has(look.code));
 }
 
 function judgeRemote(file: string, look: FolderLook): Directory {
@@ -91,6 +95,11 @@ function judgeRemote(file: string, look: FolderLook): Directory {
         );
       return look;
   }
+}
+
+/** Of a remote that was looked at when the pair was made. */
+function unseen(real: string): Directory {
+  return { kind: 'directory', real, chain: [], canRead: true, canWrite: true, readOnly: false, marker: null };
 }
 
 function judgeLocal(file: string, look: FolderLook): { readonly place: Directory; readonly make: boolean } {
@@ -212,16 +221,20 @@ export function judgeFolders(wishes: readonly PairWish[], mounts: readonly Mount
   try {
     const roots: Root[] = [];
     const pairs = wishes.map((wish, index): JudgedPair => {
-      const remote = judgeRemote(wish.remote, wish.remoteLook);
+      const away = isAway(wish.remoteLook) && wish.knownRemote === wish.remote;
+      const remote = away ? unseen(wish.remote) : judgeRemote(wish.remote, wish.remoteLook);
       const { place: local, make } = judgeLocal(wish.local, wish.localLook);
       const [there, here] = rootsOf(index, wish, remote, local, make);
       judgeTwo(there, here);
       judgeStorage('local folder', here.shown, local.real, mounts);
       for (const other of roots) for (const root of [there, here]) judgeTwo(other, root);
       roots.push(there, here);
-      const notices = remote.readOnly
-        ? [`The remote folder ${there.shown} is mounted read-only: changes made in ${here.shown} stay there.`]
-        : [];
+      const notices = [
+        ...(away ? [`The remote folder ${there.shown} does not answer: copies work, and changes wait for it.`] : []),
+        ...(remote.readOnly
+          ? [`The remote folder ${there.shown} is mounted read-only: changes made in ${here.shown} stay there.`]
+          : []),
+      ];
       return { remote: remote.real, local: local.real, makeLocal: make, remoteMarker: remote.marker, notices };
     });
     return { kind: 'good', pairs };

@@ -192,3 +192,18 @@ test('a folder that does not answer is given up, and is no fault of the folders'
     message: expect.stringContaining('does not answer within 10 s: is its mount alive?'),
   });
 });
+
+test('the remote of a pair that is known may be away, that of a new one not', async () => {
+  const pair = await wish('R', 'L');
+  for (const remoteLook of [{ kind: 'silent', ms: 1 } as const, { kind: 'error', code: 'ENOTCONN' } as const]) {
+    const away = { ...pair, remoteLook };
+    expect(judgeFolders([away], DISK).kind).toBe('refused');
+    expect(judgeFolders([{ ...away, knownRemote: join(top, 'S') }], DISK).kind).toBe('refused');
+    expect(judgeFolders([{ ...away, knownRemote: pair.remote }], DISK)).toMatchObject({
+      kind: 'good',
+      pairs: [{ remote: pair.remote, notices: [expect.stringContaining('does not answer: copies work')] }],
+    });
+  }
+  const gone = { ...pair, remoteLook: { kind: 'absent', parent: null, dangling: false } as const };
+  expect(judgeFolders([{ ...gone, knownRemote: pair.remote }], DISK).kind).toBe('refused');
+});

@@ -14,7 +14,7 @@ import { isUpLockHeld, localLockFile } from '../up-lock.ts';
 import { waitForRest } from '../wait-for-rest.ts';
 import { count } from '../words.ts';
 import { planOf, type StartOptions } from './up.ts';
-import { cacheNote, errorOf } from './wait.ts';
+import { errorOf } from './wait.ts';
 
 export async function sync(options: StartOptions & { readonly timeout: string }): Promise<void> {
   const timeoutMs = timeoutOf(options.timeout);
@@ -77,6 +77,4 @@ async function untilRest(pair: KnownPair, timeoutMs: number): Promise<void> {
   const rest = await waitForRest(pair, { timeoutMs });
   const error = errorOf(rest);
   if (error !== null) throw error;
-  const note = cacheNote(pair);
-  if (note !== null) process.stderr.write(`lazysync: ${note}\n`);
 }

@@ -1,8 +1,7 @@
 /** `lazysync wait`: until nothing is left to do. */
-import { openBaseReader } from '@lazysync/base';
 import { timeoutOf } from '../durations.ts';
 import { type CliError, notAtRest, refused } from '../exit.ts';
-import { baseFile, findPairs, type KnownPair, type PairChoice } from '../find-pairs.ts';
+import { findPairs, type PairChoice } from '../find-pairs.ts';
 import { createProgressLine } from '../progress-line.ts';
 import { Stopped, withSignals } from '../signals.ts';
 import { type Rest, waitForRest } from '../wait-for-rest.ts';
@@ -37,10 +36,6 @@ export async function wait(options: PairChoice & { readonly timeout: string }): 
     const error = errorOf(rest);
     if (error !== null) throw error;
   }
-  for (const pair of pairs) {
-    const note = cacheNote(pair);
-    if (note !== null) process.stderr.write(`lazysync: ${note}\n`);
-  }
 }
 
 export function errorOf(rest: Rest): CliError | null {
@@ -52,18 +47,5 @@ export function errorOf(rest: Rest): CliError | null {
     case 'stuck':
     case 'timeout':
       return notAtRest(rest.message);
-  }
-}
-
-/** A mount that keeps listings may not show yet what other hosts changed just now: said rather than hidden. */
-export function cacheNote(pair: KnownPair): string | null {
-  const base = openBaseReader(baseFile(pair));
-  try {
-    const probe = base.meta('probe-remote');
-    const ms = probe === null ? 0 : Number((JSON.parse(probe) as { listingCacheMs?: unknown }).listingCacheMs);
-    if (!(ms > 0)) return null;
-    return `At rest; what other hosts changed within the last ${Math.ceil(ms / 1000)} s may not show yet, since the mount of ${pair.id} keeps listings that long.`;
-  } finally {
-    base.close();
   }
 }
