@@ -66,11 +66,11 @@ function createCard(first: PairSummary): Card {
     el(
       'footer',
       {},
-      el('a', { href: url, 'aria-label': `details of ${id}` }, 'Details'),
-      el('a', { href: `${url}/tree`, 'aria-label': `files of ${id}` }, 'Files'),
+      el('a', { href: url, 'aria-label': `Details of ${id}` }, 'Details'),
+      el('a', { href: `${url}/tree`, 'aria-label': `Files of ${id}` }, 'Files'),
       el(
         'a',
-        { href: `/queues/queue/${encodeURIComponent(id)}`, class: 'lane', 'aria-label': `queue of ${id}` },
+        { href: `/queues/queue/${encodeURIComponent(id)}`, class: 'lane', 'aria-label': `Queue of ${id}` },
         'Queue',
       ),
       served,

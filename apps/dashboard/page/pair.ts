@@ -153,7 +153,7 @@ function transferItem({ path, state, bytes: here, size }: TransferShape): HTMLEl
 function problemItem({ path, message, since }: ProblemShape): HTMLElement {
   const look = el(
     'button',
-    { type: 'button', 'aria-label': `look again at ${path === '' ? 'everything' : path}` },
+    { type: 'button', 'aria-label': `Look again at ${path === '' ? 'everything' : path}` },
     'Look again',
   );
   look.addEventListener('click', () => {
@@ -216,7 +216,7 @@ async function showTrash(): Promise<void> {
 }
 
 function trashItem({ side, slot, path, kind, size, removedAt }: TrashItem): HTMLElement {
-  const restore = el('button', { type: 'button', 'aria-label': `restore ${path}` }, 'Restore');
+  const restore = el('button', { type: 'button', 'aria-label': `Restore ${path}` }, 'Restore');
   restore.addEventListener('click', () => {
     restore.disabled = true;
     tellResult(carryOut(pair, { command: 'restore', path, from: `${side}:${slot}` })).then(showTrash);

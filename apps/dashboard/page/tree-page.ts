@@ -162,7 +162,7 @@ function buttons(item: TreeItem, pinnedHere: boolean): HTMLElement[] {
     wish: Readonly<Record<string, string>>,
     ask: string | null = null,
   ): void => {
-    const one = el('button', { type: 'button', 'aria-label': `${say} ${path}` }, word);
+    const one = el('button', { type: 'button', title: say, 'aria-label': `${word} ${path}` }, word);
     one.addEventListener('click', async () => {
       if (ask !== null && !(await confirmed(ask, word))) return;
       one.disabled = true;
@@ -177,13 +177,13 @@ function buttons(item: TreeItem, pinnedHere: boolean): HTMLElement[] {
   const missing = (size ?? 0) - (here ?? 0);
   const ask = isFolder && missing > MUCH ? `Download ${bytes(missing)} in ${path}?` : null;
   if (kind === 'stub' || (isFolder && (size === null || missing > 0)))
-    button('Get', 'download', { command: 'get', path }, ask);
+    button('Get', 'download it', { command: 'get', path }, ask);
   if (kind === 'copy' || (isFolder && (here === null || here > 0)))
-    button('Free', 'make a stub of', { command: 'free', path });
+    button('Free', 'make a stub of it', { command: 'free', path });
   if (kind === 'stub' || kind === 'copy' || isFolder) {
     const pattern = patternOf(path, isFolder);
-    if (pinnedHere) button('Unpin', 'no longer always keep', { command: 'unpin', pattern });
-    else button('Pin', 'always keep', { command: 'pin', pattern }, ask);
+    if (pinnedHere) button('Unpin', 'no longer always keep it here', { command: 'unpin', pattern });
+    else button('Pin', 'always keep it here', { command: 'pin', pattern }, ask);
   }
   return made;
 }
