@@ -1,0 +1,31 @@
+/** The table of scenarios on two plain folders, with the real program. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Lab } from '../e2e/support/lab.ts';
+import { CONFLICTS } from './scenes/conflicts.ts';
+import { MOVES } from './scenes/moves.ts';
+import { Stage } from './support/play.ts';
+import type { Scene } from './support/scene.ts';
+
+const TABLES: Readonly<Record<string, readonly Scene[]>> = { moves: MOVES, conflicts: CONFLICTS };
+
+describe.each(Object.entries(TABLES))('%s', (name, scenes) => {
+  let lab: Lab;
+  let stage: Stage;
+  beforeAll(async () => {
+    lab = new Lab(`scenes-${name}`);
+    stage = new Stage(lab, lab.remote, scenes);
+    await stage.play();
+  }, 180_000);
+  afterAll(() => lab.close());
+
+  test.each(scenes.map((scene) => [scene.name, scene] as const))('%s', (_, scene) => {
+    const reason = scene.skip?.() ?? null;
+    if (reason !== null) return test.skip(reason);
+    stage.judge(scene.name);
+  });
+
+  test('nothing of ours is left over', () => {
+    expect(stage.leftOvers).toEqual([]);
+    expect(stage.status).toMatchObject({ state: 'idle', queued: 0, transfers: 0, held: 0 });
+  });
+});
