@@ -131,8 +131,8 @@ export async function planRun(wish: RunWish, { alone = false } = {}): Promise<Ru
     if (twin !== index) throw usage(`The id ${pair.id} is that of two pairs: give one of them another.`);
     if (!alone) checkNotRunning(pair);
   }
-  if (redis !== null && !alone) await checkRedis(redis);
-  const notices = judged.pairs.flatMap((pair) => pair.notices);
+  const warnings = redis === null || alone ? [] : await checkRedis(redis);
+  const notices = [...judged.pairs.flatMap((pair) => pair.notices), ...warnings];
   return { pairs, state, redis, logLevel: wish.logLevel, notices };
 }
 
@@ -145,10 +145,11 @@ export async function parseRedis(text: string): Promise<RedisPlace> {
 
 const PING_MS = 3000;
 
-async function checkRedis(redis: RedisPlace): Promise<void> {
+async function checkRedis(redis: RedisPlace): Promise<readonly string[]> {
   const { ping } = await import('@lazysync/queue');
   const outcome = await ping(redis, PING_MS);
   if (outcome.kind === 'unreachable') throw refused(outcome.message);
+  return outcome.warnings;
 }
 
 function choosePairId(given: string | undefined, pair: JudgedPair, state: string): string {

@@ -11,7 +11,7 @@ export function createProgressLine(stream: NodeJS.WriteStream): ProgressLine {
   if (stream.isTTY !== true) return { show: () => undefined, clear: () => undefined };
   return {
     show: (text) => {
-      const line = text.slice(0, Math.max(1, (stream.columns ?? 80) - 1));
+      const line = text.slice(0, Math.max(1, (stream.columns || 80) - 1));
       if (line === shown) return;
       stream.write(`\r${line}\x1b[K`);
       shown = line;

@@ -121,6 +121,14 @@ describe('the situation: exit code 1', () => {
     }
   });
 
+  test('no redis-server is installed', async () => {
+    const { code, stderr } = await home.run(up('R', 'new'), { env: { PATH: '/nowhere' } });
+    expect(stderr).toMatch(/^lazysync: Redis can not be started: [^\n]+\.\n$/);
+    expect(code).toBe(1);
+    expect(existsSync(home.path('new'))).toBe(false);
+    expect(existsSync(home.path('R/.lazysync'))).toBe(false);
+  });
+
   test('nothing runs', async () => {
     expect(await refused(['wait'])).toMatchObject({ code: 1, said: expect.stringMatching(/Nothing runs/) });
   });
