@@ -23,10 +23,10 @@ export function createCharts({ stepMs, samples: first }: HistoryAnswer): Charts 
   const dark = matchMedia('(prefers-color-scheme: dark)');
 
   function draw(): readonly Chart[] {
-    return [moved(), queue()].map(({ id, series, axis }) => {
+    return [moved(), queue()].map(({ id, series, axis, least }) => {
       const place = byId(id);
       place.replaceChildren();
-      const plot = new uPlot(optionsOf(place, series, axis), data(id), place);
+      const plot = new uPlot(optionsOf(place, series, axis, least), data(id), place);
       return { plot, place };
     });
   }
@@ -78,8 +78,12 @@ interface Plan {
   readonly id: string;
   readonly series: readonly uPlot.Series[];
   readonly axis: (value: number) => string;
+  /** The scale reaches at least this far. */
+  readonly least: number;
 }
 
+/** Jobs come whole. */
+const whole = (value: number): string => (Number.isInteger(value) ? count(value) : '');
 const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function line(label: string, name: string, show: (value: number) => string): uPlot.Series {
@@ -96,7 +100,12 @@ function line(label: string, name: string, show: (value: number) => string): uPl
 
 function moved(): Plan {
   const rate = (value: number): string => `${bytes(value)}/s`;
-  return { id: 'chart-moved', series: [line('down', '--busy', rate), line('up', '--wait', rate)], axis: bytes };
+  return {
+    id: 'chart-moved',
+    series: [line('down', '--busy', rate), line('up', '--wait', rate)],
+    axis: bytes,
+    least: 1000,
+  };
 }
 
 function queue(): Plan {
@@ -104,7 +113,8 @@ function queue(): Plan {
   return {
     id: 'chart-queue',
     series: [line('queued jobs', '--accent', count), line('steps', '--off', rate)],
-    axis: count,
+    axis: whole,
+    least: 4,
   };
 }
 
@@ -112,6 +122,7 @@ function optionsOf(
   place: HTMLElement,
   series: readonly uPlot.Series[],
   show: (value: number) => string,
+  least: number,
 ): uPlot.Options {
   const axis = { stroke: colour('--soft'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false } };
   const font = '11px system-ui, sans-serif';
@@ -129,7 +140,7 @@ function optionsOf(
       },
       { ...axis, font, size: 58, values: (_plot, ticks) => ticks.map(show) },
     ],
-    scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max ?? 1) * 1.1] } },
+    scales: { y: { range: (_plot, _min, max) => [0, Math.max(least, max ?? 0) * 1.1] } },
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     legend: { live: true },
   };

@@ -64,13 +64,22 @@ export function copy(path: string, size: number): BaseRecord {
   };
 }
 
-export async function startDemo(pair = 'projects', over: Partial<DashboardOptions> = {}): Promise<Demo> {
+export interface Roots {
+  readonly local: string;
+  readonly remote: string;
+}
+
+export async function startDemo(
+  pair = 'projects',
+  over: Partial<DashboardOptions> = {},
+  roots: Roots = { local: '/home/me/projects', remote: '/mnt/nas/projects' },
+): Promise<Demo> {
   const releases: (() => unknown)[] = [];
   const close = async (): Promise<void> => {
     for (let release = releases.pop(); release !== undefined; release = releases.pop()) await release();
   };
   try {
-    return await buildDemo(pair, over, releases, close);
+    return await buildDemo(pair, over, roots, releases, close);
   } catch (error) {
     await close();
     throw error;
@@ -80,6 +89,7 @@ export async function startDemo(pair = 'projects', over: Partial<DashboardOption
 async function buildDemo(
   pair: string,
   over: Partial<DashboardOptions>,
+  roots: Roots,
   releases: (() => unknown)[],
   close: () => Promise<void>,
 ): Promise<Demo> {
@@ -131,7 +141,7 @@ async function buildDemo(
     releases.push(() => presence.close());
   }
   const options: DashboardOptions = {
-    pairs: [{ id: pair, local: '/home/me/projects', remote: '/mnt/nas/projects', state: join(folder, 'state', pair) }],
+    pairs: [{ id: pair, ...roots, state: join(folder, 'state', pair) }],
     redis: redis.address,
     host: '127.0.0.1',
     port: 0,
