@@ -213,6 +213,33 @@ describe.skipIf(program === undefined)(title, () => {
     }
   });
 
+  test('a dashboard with a token asks for it, and keeps who gave it', async () => {
+    const token = 'open-sesame-open-sesame';
+    const guarded = await startDemo('projects', { access: { kind: 'token', token } });
+    try {
+      const seen = await open(browser, `${guarded.url}/pairs/projects/tree?path=src`);
+      const { page } = seen;
+      await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+      expect(await seriousViolations(page)).toEqual([]);
+      await page.getByLabel('Token').fill('guess');
+      await page.keyboard.press('Enter');
+      await page.getByText('This is not the token.').waitFor();
+      await page.getByLabel('Token').fill(token);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.locator('[data-path="src/a.ts"]').waitFor();
+      await page.goto(`${guarded.url}/`);
+      await page.locator('[data-pair="projects"]').waitFor();
+      // The browser says of each refusal that it was one.
+      await seen.close(/401 \(Unauthorized\)/);
+      const printed = await open(browser, `${guarded.url}/?token=${token}`);
+      await printed.page.locator('[data-pair="projects"]').waitFor();
+      expect(printed.page.url()).toBe(`${guarded.url}/`);
+      await printed.close();
+    } finally {
+      await guarded.close();
+    }
+  });
+
   test('it says when the dashboard is gone, and is live again when it is back', async () => {
     await visit(
       '/',
