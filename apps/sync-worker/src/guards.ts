@@ -15,7 +15,7 @@ export function isGuarded(step: Step): boolean {
   return step.side === 'remote' || REMOVES.has(step.kind);
 }
 
-async function checkRoot(ports: PairPorts, side: Side): Promise<void> {
+export async function checkRoot(ports: PairPorts, side: Side): Promise<void> {
   const state = await ports[side].check(ports.uuids[side]);
   if (state.kind !== 'ok') throw new PairHeld(state.message, null);
 }

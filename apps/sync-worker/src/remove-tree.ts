@@ -12,6 +12,7 @@ import {
   type StepOutcome,
   samePrint,
 } from '@lazysync/event-model';
+import type { Order } from '@lazysync/replica';
 import type { PairPorts } from './ports.ts';
 
 const FOLDERS_AT_ONCE = 64;
@@ -74,6 +75,8 @@ export async function removeRemoteTree(
 ): Promise<boolean> {
   const slot = ports.slot();
   const outcome = await remover.carryOut(slot, { kind: 'remove', side: 'remote', path, expected, whole: true });
+  const order = { slot, step: { kind: 'remove', side: 'remote', path, expected, whole: true } } as const;
+  if (outcome.kind === 'failed') return await putBack(ports, order);
   if (outcome.kind !== 'done' || outcome.trashed === undefined) {
     ports.base.record([], [slot]);
     return false;
@@ -83,8 +86,13 @@ export async function removeRemoteTree(
     ports.base.record([{ kind: 'bury', path, trashed: outcome.trashed }], [slot], [act], ports.now());
     return true;
   }
-  // CRASH: until the journal is cleared below, recovery puts it back, too.
-  await ports.remote.recover([{ slot, step: { kind: 'remove', side: 'remote', path, expected, whole: true } }]);
-  ports.base.record([], [slot]);
+  return await putBack(ports, order);
+}
+
+/** CRASH: until the journal is cleared, recovery puts it back, too. It is not cleared while that can not be done. */
+async function putBack(ports: PairPorts, order: Order): Promise<false> {
+  const [found] = await ports.remote.recover([order]);
+  if (found?.kind === 'failed') ports.base.putProblem(found.problem, ports.now());
+  else ports.base.record([], [order.slot]);
   return false;
 }

@@ -2,6 +2,7 @@
 import { changesAfter } from '@lazysync/action-table';
 import type { Intent } from '@lazysync/base';
 import type { BaseChange, PathView, StagedContent } from '@lazysync/event-model';
+import { checkRoot } from './guards.ts';
 import { lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
 
@@ -14,33 +15,44 @@ function stagedContent(ports: PairPorts, intent: Intent): StagedContent | null {
   return { transfer, path: row.path, remote, staged: stat, hash };
 }
 
-export async function replayJournal(ports: PairPorts): Promise<number> {
+/** False: neither finished nor undone yet; the journal keeps it, and the problem is written down. */
+export async function replayIntent(ports: PairPorts, intent: Intent): Promise<boolean> {
   const { base } = ports;
-  const intents = base.intents();
-  for (const intent of intents) {
-    const { step, slot } = intent;
-    const replica = ports[step.side];
-    const [recovered] = await replica.recover([
-      intent.staged === undefined ? { slot, step } : { slot, step, staged: intent.staged },
-    ]);
-    let changes: readonly BaseChange[] = [];
-    if (recovered?.kind === 'finished' && recovered.outcome.kind === 'done') {
-      const local = await lookAt(ports.local, step.path);
-      const remote = await lookAt(ports.remote, step.path);
-      const view: PathView = { path: step.path, base: base.get(step.path), local, remote };
-      changes = changesAfter(
-        { step, ...recovered.outcome },
-        view,
-        stagedContent(ports, intent),
-        BigInt(ports.now()) * 1_000_000n,
-      );
-    }
-    base.record(changes, [slot]);
-    ports.log('info', 'a step that a crash left was replayed', {
-      step: step.kind,
-      path: step.path,
-      came: recovered?.kind,
-    });
+  const { step, slot } = intent;
+  await checkRoot(ports, step.side);
+  const [recovered] = await ports[step.side].recover([
+    intent.staged === undefined ? { slot, step } : { slot, step, staged: intent.staged },
+  ]);
+  if (recovered?.kind === 'failed') {
+    base.putProblem(recovered.problem, ports.now());
+    return false;
   }
+  let changes: readonly BaseChange[] = [];
+  if (recovered?.kind === 'finished' && recovered.outcome.kind === 'done') {
+    const local = await lookAt(ports.local, step.path);
+    const remote = await lookAt(ports.remote, step.path);
+    const view: PathView = { path: step.path, base: base.get(step.path), local, remote };
+    changes = changesAfter(
+      { step, ...recovered.outcome },
+      view,
+      stagedContent(ports, intent),
+      BigInt(ports.now()) * 1_000_000n,
+    );
+  }
+  // ORDER: asked again: what was unmounted in the middle of this looks as if nothing had ever been begun.
+  await checkRoot(ports, step.side);
+  base.record(changes, [slot]);
+  ports.log('info', 'a step that a crash left was replayed', {
+    step: step.kind,
+    path: step.path,
+    came: recovered?.kind,
+  });
+  return true;
+}
+
+/** What can not be finished or undone now holds up only its own paths: they are not planned before it is. */
+export async function replayJournal(ports: PairPorts): Promise<number> {
+  const intents = ports.base.intents();
+  for (const intent of intents) await replayIntent(ports, intent);
   return intents.length;
 }

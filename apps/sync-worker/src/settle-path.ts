@@ -28,6 +28,7 @@ import { guard, isGuarded } from './guards.ts';
 import { fill, lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
 import { removeRemoteTree } from './remove-tree.ts';
+import { replayIntent } from './replay-journal.ts';
 
 /** A path that keeps changing under our hands is left for later. */
 const MAX_TURNS = 12;
@@ -124,23 +125,38 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
 
   /**
    * A call failed in the middle of a step (EIO, a full disk): how far it came is found out, and it is finished or undone,
-   * as after a crash. If that is not possible now either, the journal keeps it for the next try.
+   * as after a crash. `open`: that is not possible now either, and the journal keeps it.
    */
   async function mended(
     order: { readonly slot: string; readonly step: Step },
     outcome: StepOutcome,
-  ): Promise<StepOutcome> {
+  ): Promise<{ readonly outcome: StepOutcome; readonly open: boolean }> {
     if (outcome.kind !== 'failed' || UNJOURNALED.has(order.step.kind) || CLEAN.has(outcome.problem.code))
-      return outcome;
+      return { outcome, open: false };
     const staged = base.intents().find(({ slot }) => slot === order.slot)?.staged;
     const [found] = await ports[order.step.side].recover([staged === undefined ? order : { ...order, staged }]);
-    return found?.kind === 'finished' ? found.outcome : outcome;
+    return { outcome: found?.kind === 'finished' ? found.outcome : outcome, open: found?.kind === 'failed' };
+  }
+
+  /** A step of this path that broke off is finished or undone before anything new is planned. Null: nothing stands open. */
+  async function stillOpen(path: RelPath): Promise<string | null> {
+    for (const intent of base.intents()) {
+      const { step } = intent;
+      const touches = step.path === path || (step.kind === 'move' && step.from === path);
+      if (touches && !(await replayIntent(ports, intent)))
+        return 'its last step can be neither finished nor undone yet';
+    }
+    return null;
   }
 
   async function perform(step: Step, view: PathView, staged: StagedContent | null, why: string): Promise<StepOutcome> {
     if (isGuarded(step)) await guard(ports, step);
     const slot = ports.slot();
-    const outcome = await mended({ slot, step }, await carryOut(slot, step));
+    const { outcome, open } = await mended({ slot, step }, await carryOut(slot, step));
+    if (open) return outcome;
+    // CRASH: unmounted in the middle: it looks as if nothing were there, while the half of it lies in what was mounted.
+    // The journal keeps it until that is back.
+    if (outcome.kind !== 'done' && step.side === 'remote' && !UNJOURNALED.has(step.kind)) await guard(ports, step);
     const changes: readonly BaseChange[] =
       outcome.kind === 'done' ? changesAfter({ step, ...outcome }, view, staged, BigInt(ports.now()) * 1_000_000n) : [];
     // ORDER: base, tombstone and cleared journal in one transaction, and only then is the job acknowledged.
@@ -263,6 +279,8 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
   }
 
   async function settleOne(path: RelPath, cause: Cause, seen: Seen): Promise<string> {
+    const open = await stillOpen(path);
+    if (open !== null) return open;
     let first = seen;
     let childrenDone = false;
     let freshFor = -1;

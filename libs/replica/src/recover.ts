@@ -4,10 +4,11 @@
  */
 import { ABSENT, type Step, type StepOutcome, sameVersion } from '@lazysync/event-model';
 import { dropTrashFolder, putBack } from './capture.ts';
+import { throwIfLost } from './entry-of.ts';
 import { dropCaptured, dropSource } from './move.ts';
 import type { Order, RecoverOutcome } from './replica.ts';
 import { exchangeBack, finishDehydrate, isStubOf } from './swap.ts';
-import { dropName, isExpected, stagePath, type TreeContext, trashPath } from './tree-context.ts';
+import { dropName, failure, isExpected, stagePath, sure, type TreeContext, trashPath } from './tree-context.ts';
 
 const UNDONE: RecoverOutcome = { kind: 'undone' };
 
@@ -36,15 +37,17 @@ async function recoverUpload(
   } as const;
   if (step.expected.kind === 'file') {
     if (stage.kind === 'absent' && captured.kind !== 'absent') return finished({ ...done, trashed });
-    await dropName(it.fs, stagePath(slot));
-    if (captured.kind === 'absent') return UNDONE;
-    const there = await it.look(step.path);
-    if (there.kind === 'absent') await putBack(it, slot, step.path, captured);
-    else if (isExpected('remote', captured, there)) {
-      // The second name of what still lies at the path.
-      await it.fs.unlink(trashed);
-      await dropTrashFolder(it, slot, step.path);
+    // ORDER: the stage file goes last: "stage gone, trash there" is a finished replace.
+    if (captured.kind !== 'absent') {
+      const there = await it.look(step.path);
+      if (there.kind === 'absent') await putBack(it, slot, step.path, captured);
+      else if (isExpected('remote', captured, there)) {
+        // The second name of what still lies at the path.
+        await it.fs.unlink(trashed);
+        await dropTrashFolder(it, slot, step.path);
+      }
     }
+    await dropName(it.fs, stagePath(slot));
     return UNDONE;
   }
   const there = await it.look(step.path);
@@ -158,6 +161,17 @@ async function recoverHydrate(
 }
 
 export async function recover(it: TreeContext, order: Order): Promise<RecoverOutcome> {
+  // What could not be looked at proves nothing: neither finished nor undone.
+  const look: TreeContext['look'] = async (path) => sure(await it.look(path), path);
+  try {
+    return await recoverStep({ ...it, look }, order);
+  } catch (error) {
+    throwIfLost(error);
+    return failure(error, it.side, order.step.path);
+  }
+}
+
+async function recoverStep(it: TreeContext, order: Order): Promise<RecoverOutcome> {
   const { step } = order;
   switch (step.kind) {
     case 'upload':

@@ -111,7 +111,9 @@ export interface Probe {
 export type RecoverOutcome =
   | { readonly kind: 'finished'; readonly outcome: StepOutcome }
   /** As if it had never been begun. */
-  | { readonly kind: 'undone' };
+  | { readonly kind: 'undone' }
+  /** A call failed: neither yet. The journal keeps it, and it is tried again. */
+  | { readonly kind: 'failed'; readonly problem: Problem };
 
 export interface Replica {
   readonly side: Side;

@@ -9,7 +9,16 @@ import {
 } from '@lazysync/event-model';
 import { makeTrashFolder, moveName } from './capture.ts';
 import type { Order } from './replica.ts';
-import { dropName, guarded, isExpected, isUnsupported, stagePath, type TreeContext } from './tree-context.ts';
+import {
+  dropName,
+  guarded,
+  isExpected,
+  isUnsupported,
+  stagePath,
+  sure,
+  type TreeContext,
+  tidyName,
+} from './tree-context.ts';
 
 type Hydrate = Extract<Step, { kind: 'hydrate' }>;
 type Dehydrate = Extract<Step, { kind: 'dehydrate' }>;
@@ -45,7 +54,7 @@ export async function exchangeBack(
   ours: (entry: Entry) => boolean,
 ): Promise<void> {
   await it.fs.exchange(staged, path);
-  if (ours(await it.look(staged))) return;
+  if (ours(sure(await it.look(staged), staged))) return;
   await it.fs.exchange(staged, path);
   await keepInTrash(it, slot, path, staged);
 }
@@ -99,7 +108,7 @@ export async function dehydrate(it: TreeContext, order: Order): Promise<StepOutc
     try {
       out = await exchange(it, staged, step.path, step.expected);
     } catch (error) {
-      await dropName(it.fs, staged);
+      await tidyName(it.fs, staged);
       throw error;
     }
     return finishDehydrate(it, order, out, stub);
@@ -142,7 +151,7 @@ export async function repoint(it: TreeContext, order: Order): Promise<StepOutcom
     try {
       out = await exchange(it, staged, step.path, step.expected);
     } catch (error) {
-      await dropName(it.fs, staged);
+      await tidyName(it.fs, staged);
       throw error;
     }
     if (!isExpected('local', step.expected, out)) {

@@ -99,12 +99,33 @@ export function isExpected(side: Side, expected: Entry, found: Entry): boolean {
   return expected.kind === 'directory' || expected.kind === 'absent';
 }
 
+/**
+ * A look that did not answer (EIO, say) proves nothing about how far a step has come: it is left as it is, and the journal
+ * keeps it. EPERM is an answer: links that a mount never lets anybody read.
+ */
+export function sure(found: Entry, path: string): Entry {
+  if (found.kind !== 'unknown' || !/^E[A-Z]+$/.test(found.reason) || found.reason === 'EPERM') return found;
+  throw new FsError(found.reason, 'look', path);
+}
+
 /** Removes a name that may be gone already. */
 export async function dropName(fs: FsPort, path: string): Promise<void> {
   try {
     await fs.unlink(path);
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
+  }
+}
+
+/**
+ * Removes our own stage file after a failure, if that is possible now. If it is not (the disk became read-only), the
+ * failure that came first is what counts: the journal names the file, and recovery removes it later.
+ */
+export async function tidyName(fs: FsPort, path: string): Promise<void> {
+  try {
+    await dropName(fs, path);
+  } catch (error) {
+    if (codeOf(error) === null) throw error;
   }
 }
 

@@ -13,6 +13,7 @@ import {
   isUnsupported,
   stagePath,
   type TreeContext,
+  tidyName,
 } from './tree-context.ts';
 
 type UploadStep = Extract<Step, { kind: 'upload' }>;
@@ -103,7 +104,7 @@ export async function stageUpload(it: TreeContext, order: Order): Promise<StageO
   } catch (error) {
     const outcome = failure(error, it.side, step.path);
     // A full disk must not stay full by our own half of a file.
-    await dropName(it.fs, stagePath(order.slot));
+    await tidyName(it.fs, stagePath(order.slot));
     return outcome;
   } finally {
     await source.close();
@@ -175,8 +176,9 @@ export async function commitUpload(it: TreeContext, order: Order): Promise<StepO
     await publishNew(it, order.slot, step.path);
     return { kind: 'done', after: { kind: 'file', stat: staged.stat }, hash: staged.hash, source: staged.source };
   });
-  if (outcome.kind !== 'done') await dropName(it.fs, stagePath(order.slot));
-  else await it.fs.syncDirectory(step.path.slice(0, Math.max(0, step.path.lastIndexOf('/'))));
+  // ORDER: after a failure the stage file stays: recovery tells by it how far the replace had come.
+  if (outcome.kind === 'stale') await tidyName(it.fs, stagePath(order.slot));
+  if (outcome.kind === 'done') await it.fs.syncDirectory(step.path.slice(0, Math.max(0, step.path.lastIndexOf('/'))));
   return outcome;
 }
 
@@ -198,7 +200,7 @@ export async function copyFile(it: TreeContext, order: Order): Promise<StepOutco
     try {
       await publishNew(it, order.slot, step.path);
     } catch (error) {
-      await dropName(it.fs, stagePath(order.slot));
+      await tidyName(it.fs, stagePath(order.slot));
       throw error;
     }
     return { kind: 'done', after: { kind: 'file', stat: staged.stat }, hash: staged.hash };
