@@ -46,7 +46,7 @@ describe.skipIf(program === undefined)(title, () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'lazysync-real-'));
     mkdirSync(join(folder, 'remote', 'photos'), { recursive: true });
-    for (let n = 0; n < 300; n++)
+    for (let n = 0; n < 220; n++)
       writeFileSync(remote(`photos/p${String(n).padStart(3, '0')}.raw`), 'x'.repeat(2000 + n));
     writeFileSync(remote('report.md'), '# Report\n');
     mkdirSync(remote('notes'));
@@ -64,7 +64,7 @@ describe.skipIf(program === undefined)(title, () => {
     const env = { ...process.env, XDG_STATE_HOME: join(folder, 'state') };
     await run(process.execPath, [...FLAGS, 'sync', ...pair], { env, timeout: 60_000 });
     // While nobody watches, half of it goes: nobody was seen deleting it.
-    for (const name of readdirSync(remote('photos')).slice(0, 150)) rmSync(remote(`photos/${name}`));
+    for (const name of readdirSync(remote('photos')).slice(0, 110)) rmSync(remote(`photos/${name}`));
     const port = await freePort();
     url = `http://127.0.0.1:${port}`;
     up = spawn(process.execPath, [...FLAGS, 'up', ...pair, '--port', String(port), '--log-level', 'warn'], {
@@ -97,7 +97,7 @@ describe.skipIf(program === undefined)(title, () => {
     const seen = await open(browser, `${url}/pairs/projects`);
     const { page } = seen;
     await waitLive(page);
-    await page.getByText('150 of 304 entries are gone in remote').or(page.locator('#held-list li')).first().waitFor();
+    await page.getByText('110 of 224 entries are gone in remote').or(page.locator('#held-list li')).first().waitFor();
     expect(await page.locator('#state').innerText()).toBe('waits for your yes');
     await shoot(page, 'held');
     await page.getByRole('button', { name: 'Approve: carry it out' }).click();
@@ -106,7 +106,7 @@ describe.skipIf(program === undefined)(title, () => {
     await until(
       'the deletes',
       () => readdirSync(local('photos')).length,
-      (left) => left === 150,
+      (left) => left === 110,
       20_000,
     );
     await page.locator('#state').getByText('in sync').waitFor();
