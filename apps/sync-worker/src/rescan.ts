@@ -21,6 +21,7 @@ import type { Listing, Replica } from '@lazysync/replica';
 import { massDelete } from './holds.ts';
 import { lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
+import { replayJournal } from './replay-journal.ts';
 import type { PathSettler, Seen } from './settle-path.ts';
 
 const FOLDERS_AT_ONCE = 64;
@@ -140,6 +141,8 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       await settler.settle(root, BOTH);
       if (base.get(root)?.kind !== 'directory') return;
     }
+    // Steps that broke off in paths that are nowhere any more are nobody else's to look after.
+    else await replayJournal(ports);
     const deletes: Later[] = [];
     const visited = new Set<RelPath>();
     let done = 0;

@@ -12,6 +12,9 @@ import { type PairPorts, processTimers } from './ports.ts';
 const MAX_TRIES = 5;
 /** Staged events that come this close together, ms, go into one job. */
 const GATHER_MS = 10;
+/** A download whose stage file can not even be taken away again is tried anew after this, ms, doubled each time. */
+const AGAIN_MS = 2_000;
+const AGAIN_LONGEST_MS = 300_000;
 
 export interface Transfers {
   /** Queues a download unless one is on its way. */
@@ -33,6 +36,8 @@ export interface Transfers {
 interface Job {
   readonly transfer: Transfer;
   tries: number;
+  /** Calls that broke off in a way nobody planned for. */
+  broken?: number;
 }
 
 export function createTransfers(ports: PairPorts): Transfers {
@@ -42,6 +47,7 @@ export function createTransfers(ports: PairPorts): Transfers {
   const queue: string[] = [];
   const running = new Set<Promise<void>>();
   const announced: SyncEvent[] = [];
+  const later = new Set<{ cancel(): void }>();
   const timers = ports.timers ?? processTimers;
   let gathering: { cancel(): void } | null = null;
   let paused = false;
@@ -66,10 +72,11 @@ export function createTransfers(ports: PairPorts): Transfers {
 
   async function forget(id: string): Promise<void> {
     const job = jobs.get(id);
-    jobs.delete(id);
-    if (job !== undefined) byPath.delete(job.transfer.path);
+    // ORDER: the stage file first: if that fails, the transfer is still known, and whoever wanted it gone tries again.
     await ports.local.discard([id]);
     base.dropTransfer(id);
+    jobs.delete(id);
+    if (job !== undefined) byPath.delete(job.transfer.path);
   }
 
   async function fetchOnce(job: Job): Promise<void> {
@@ -107,10 +114,30 @@ export function createTransfers(ports: PairPorts): Transfers {
     try {
       await fetchOnce(job);
     } catch (error) {
-      if (!(error instanceof RemoteOffline)) throw error;
-      queue.unshift(id);
-      paused = true;
+      if (error instanceof RemoteOffline) {
+        queue.unshift(id);
+        paused = true;
+        return;
+      }
+      tryLater(job);
+      throw error;
     }
+  }
+
+  /** The row stays: what lies in the stage folder is known by it, and nobody else asks for this path meanwhile. */
+  function tryLater(job: Job): void {
+    const { id, path } = job.transfer;
+    const broken = (job.broken ?? 0) + 1;
+    job.broken = broken;
+    const message = 'Could not be downloaded: a call failed in the middle of it. It is tried again.';
+    base.putProblem({ code: 'failed', path, side: 'local', message }, ports.now());
+    const waiting = timers.after(Math.min(AGAIN_MS * 2 ** (broken - 1), AGAIN_LONGEST_MS), () => {
+      later.delete(waiting);
+      if (closed || !jobs.has(id)) return;
+      queue.push(id);
+      pump();
+    });
+    later.add(waiting);
   }
 
   function pump(): void {
@@ -173,6 +200,7 @@ export function createTransfers(ports: PairPorts): Transfers {
     async close() {
       closed = true;
       gathering?.cancel();
+      for (const waiting of later) waiting.cancel();
       await Promise.allSettled([...running]);
     },
   };

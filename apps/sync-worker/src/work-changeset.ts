@@ -12,6 +12,7 @@ import {
   type SyncEvent,
 } from '@lazysync/event-model';
 import { createCommands } from './commands.ts';
+import { checkRoot } from './guards.ts';
 import { IGNORE_FILE } from './ignore-rules.ts';
 import { lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
@@ -108,6 +109,8 @@ export function createChangesetWorker(
     const view = { path: event.path, base: base.get(event.path), local };
     const decision = planStaged(view, staged.content, staged.wanted);
     if (decision.kind === 'refetch') {
+      // What was fetched is nobody's version: from a folder that is mounted there by mistake, perhaps.
+      await checkRoot(ports, 'remote');
       await transfers.refetch(event.transfer);
       return decision.why;
     }

@@ -83,7 +83,13 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
   }
 
   enter('starting');
-  await replayJournal(ports);
+  try {
+    await replayJournal(ports);
+  } catch (error) {
+    // The first job does it before anything else, and says what is the matter.
+    unsure = true;
+    ports.log('warn', 'the journal could not be replayed yet', { err: error });
+  }
   const transfers = createTransfers(ports);
   const settler = createSettler(ports, {
     download: (path, { remote }) => transfers.want(path, remote),

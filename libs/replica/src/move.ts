@@ -2,7 +2,16 @@
 import type { Step, StepOutcome } from '@lazysync/event-model';
 import { dropTrashFolder, makeTrashFolder, moveName } from './capture.ts';
 import type { Order } from './replica.ts';
-import { codeOf, dropName, guarded, isExpected, isUnsupported, stagePath, type TreeContext } from './tree-context.ts';
+import {
+  codeOf,
+  dropName,
+  guarded,
+  isExpected,
+  isUnsupported,
+  stagePath,
+  sure,
+  type TreeContext,
+} from './tree-context.ts';
 
 type Move = Extract<Step, { kind: 'move' }>;
 
@@ -66,7 +75,7 @@ export async function dropSource(it: TreeContext, order: Order): Promise<void> {
 export async function dropCaptured(it: TreeContext, order: Order): Promise<void> {
   const step = order.step as Move;
   const staged = stagePath(order.slot);
-  const found = await it.look(staged);
+  const found = sure(await it.look(staged), staged);
   if (isExpected(it.side, step.expected, found)) {
     await it.fs.unlink(staged);
     return;
