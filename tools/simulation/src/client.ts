@@ -18,7 +18,15 @@ import {
   type Step,
   type SyncEvent,
 } from '@lazysync/event-model';
-import { createReplica, list, type Order, RemoteOffline, type Replica, type RootState } from '@lazysync/replica';
+import {
+  createReplica,
+  FsError,
+  list,
+  type Order,
+  RemoteOffline,
+  type Replica,
+  type RootState,
+} from '@lazysync/replica';
 import { createHolds, createHydration, type PairPorts, type WorkingPair, workPair } from '@lazysync/sync-worker/pair';
 import { isOwnPath } from './census.ts';
 import { Mount, type MountOptions } from './mount.ts';
@@ -179,7 +187,8 @@ export class Client {
       } catch (error) {
         if (owner.dead) return;
         // The worker ends and is started anew, as `up` does.
-        if (error instanceof RemoteOffline) this.it.scheduler.after(owner, 1_000, () => this.restart(owner));
+        if (error instanceof RemoteOffline || error instanceof FsError)
+          this.it.scheduler.after(owner, 1_000, () => this.restart(owner));
         else this.it.bug(error);
       }
     };
@@ -396,7 +405,8 @@ export class Client {
       publish: (events) => scheduler.turn(owner, 0.2, () => this.publish(events)),
       uuids: UUID,
       log: (level, message, more) => {
-        if (level === 'error') this.it.bug(new Error(message, { cause: more }));
+        const cause = more !== undefined && 'err' in more ? more.err : undefined;
+        if (level === 'error' && !(cause instanceof FsError)) this.it.bug(new Error(message, { cause: more }));
       },
       downloads: 2,
       timers: { after: (ms, act) => scheduler.after(owner, ms, act) },
@@ -444,7 +454,11 @@ export class Client {
         }
       },
       (error: unknown) => {
-        if (!worker.dead) this.it.bug(error);
+        if (worker.dead) return;
+        this.running = false;
+        // As the lane does: the job stays at the head and is tried again. Only a file system may fail like this.
+        if (error instanceof FsError) this.it.scheduler.after(worker, 1_000, () => this.kick());
+        else this.it.bug(error);
       },
     );
   }

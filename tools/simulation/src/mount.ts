@@ -25,8 +25,10 @@ export type FaultCode = 'EIO' | 'ENOSPC' | 'EACCES';
 
 export interface Fault {
   readonly code: FaultCode;
-  /** Calls on this path or below it fail. */
+  /** Calls on this path or below it fail; '' is every path. */
   readonly path: string;
+  /** So many of these calls go well before. */
+  skip: number;
   left: number;
 }
 
@@ -128,7 +130,8 @@ export class Mount {
       if (fault.left <= 0) continue;
       if (fault.code === 'ENOSPC' && !WRITES.has(call)) continue;
       for (const path of paths) {
-        if (path !== fault.path && !path.startsWith(`${fault.path}/`)) continue;
+        if (fault.path !== '' && path !== fault.path && !path.startsWith(`${fault.path}/`)) continue;
+        if (fault.skip-- > 0) continue;
         fault.left--;
         this.failed++;
         throw new FsError(fault.code, call, path);
@@ -190,7 +193,8 @@ export class Mount {
           for (const path of paths) this.invalidate(path);
         }
       });
-    const open = (path: string, node: Inode): OpenFile => ({
+    // A descriptor stays with the tree it was opened in, whatever is mounted there by now.
+    const open = (path: string, node: Inode, tree: Tree = this.tree): OpenFile => ({
       stat: () => turn(() => this.show(path, node)),
       read: (into, at) =>
         turn(() => {
@@ -201,11 +205,10 @@ export class Mount {
           return piece.length;
         }),
       write: (bytes, at) =>
-        changing([path], 'write', () => this.tree.write(node, at, Buffer.from(bytes).toString('latin1'), actor)),
-      truncate: (size) => changing([path], 'write', () => this.tree.truncate(node, size, actor)),
-      chmod: (mode) => changing([path], 'chmod', () => this.tree.chmod(path, node, mode, actor)),
-      setMtime: (mtimeNs) =>
-        changing([path], 'setMtime', () => this.tree.setMtime(path, node, this.cut(mtimeNs), actor)),
+        changing([path], 'write', () => tree.write(node, at, Buffer.from(bytes).toString('latin1'), actor)),
+      truncate: (size) => changing([path], 'write', () => tree.truncate(node, size, actor)),
+      chmod: (mode) => changing([path], 'chmod', () => tree.chmod(path, node, mode, actor)),
+      setMtime: (mtimeNs) => changing([path], 'setMtime', () => tree.setMtime(path, node, this.cut(mtimeNs), actor)),
       sync: () => turn(() => undefined),
       close: () => turn(() => undefined),
     });
