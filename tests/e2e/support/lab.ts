@@ -42,13 +42,13 @@ export class Lab {
   out = '';
   err = '';
 
-  /** `remote`: a folder made by somebody else (a mount). */
-  constructor(name: string, remote?: string) {
+  /** `remote`, `local`: folders made by somebody else (a mount, a disk). */
+  constructor(name: string, remote?: string, local?: string) {
     this.top = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), `lazysync-${name}-`)));
-    this.local = path.join(this.top, 'local');
+    this.local = local ?? path.join(this.top, 'local');
     this.remote = remote ?? path.join(this.top, 'remote');
     this.state = path.join(this.top, 'state');
-    fs.mkdirSync(this.local);
+    if (local === undefined) fs.mkdirSync(this.local);
     if (remote === undefined) fs.mkdirSync(this.remote);
   }
 

@@ -1,0 +1,17 @@
+/** A pair at rest: both sides hold the same, and nothing is left half done. */
+import path from 'node:path';
+import { expect } from 'vitest';
+import type { Lab } from '../../e2e/support/lab.ts';
+import { differences, filesUnder } from '../../e2e/support/trees.ts';
+import { waitFor } from '../../e2e/support/wait-for.ts';
+
+export async function agree(lab: Lab, deadlineMs = 60_000): Promise<void> {
+  await waitFor('rest', deadlineMs, () => {
+    expect(lab.status()).toMatchObject({ state: 'idle', queued: 0, transfers: 0, problems: 0, conflicts: 0, held: 0 });
+    return true;
+  });
+  lab.wait(60);
+  expect(differences(lab.local, lab.remote)).toEqual([]);
+  lab.wait(60);
+  for (const root of [lab.local, lab.remote]) expect(filesUnder(path.join(root, '.lazysync/stage'))).toEqual([]);
+}

@@ -1,0 +1,66 @@
+/** A real network mount whose link can be cut: `remote` is the mount, `backing` the folder behind it. */
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+const LAB = process.env.LAZYSYNC_LAB ?? path.resolve(import.meta.dirname, '../../../../shared/lab');
+const PROGRAM = path.join(LAB, 'slow-remote');
+
+function whyNot(): string | null {
+  if (!fs.existsSync(PROGRAM)) return 'there is no slow-remote';
+  try {
+    fs.closeSync(fs.openSync('/dev/fuse', 'r+'));
+  } catch {
+    return '/dev/fuse can not be used by this user';
+  }
+  return null;
+}
+
+/** null: mounts can be made here; else why not. */
+export const noMounts: string | null = whyNot();
+
+export class SlowRemote {
+  readonly dir: string;
+  readonly remote: string;
+  readonly backing: string;
+
+  constructor(...options: readonly string[]) {
+    this.dir = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'lazysync-slow-')));
+    this.remote = path.join(this.dir, 'remote');
+    this.backing = path.join(this.dir, 'backing');
+    this.#run('up', ...options);
+  }
+
+  #run(command: string, ...options: readonly string[]): void {
+    const ran = spawnSync(PROGRAM, [command, this.dir, ...options], { encoding: 'utf8', timeout: 60_000 });
+    if (ran.status !== 0) throw new Error(`slow-remote ${command}: ${ran.stdout}${ran.stderr}`);
+  }
+
+  b(...rel: string[]): string {
+    return path.join(this.backing, ...rel);
+  }
+
+  cut(): void {
+    this.#run('cut');
+  }
+
+  heal(): void {
+    this.#run('heal');
+  }
+
+  /** Resets the connections. */
+  drop(): void {
+    this.#run('drop');
+  }
+
+  down(): void {
+    this.#run('down');
+    fs.rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** Does the mount answer? Asked by a process of its own, which may hang. */
+  answers(): boolean {
+    return spawnSync('stat', ['-f', this.remote], { timeout: 500, killSignal: 'SIGKILL' }).status === 0;
+  }
+}
