@@ -24,6 +24,9 @@ RUN --mount=type=cache,target=/root/.npm \
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production
+# Who the services run as: named volumes take their owner from here when they are first used.
+ARG LAZYSYNC_UID=1000
+ARG LAZYSYNC_GID=1000
 WORKDIR /app
 COPY --link --from=packages /app/ ./
 COPY --link apps ./apps
@@ -35,7 +38,8 @@ COPY docker/demo/ /demo/remote/
 # One file that is worth being lazy about.
 RUN seq 1 120000 | awk 'BEGIN { print "second,station,celsius" } { printf "%d,%s,%.1f\n", $1, $1 % 2 ? "a" : "b", 15 + 8 * sin($1 / 5000) }' \
       >/demo/remote/data/readings.csv \
- && chown -R 1000:1000 /demo/remote \
- && install -d -o 1000 -g 1000 -m 0755 /demo /demo/local && install -d -o 1000 -g 1000 -m 0700 /state
-USER 1000:1000
+ && chown -R "$LAZYSYNC_UID:$LAZYSYNC_GID" /demo/remote \
+ && install -d -o "$LAZYSYNC_UID" -g "$LAZYSYNC_GID" -m 0755 /demo /demo/local \
+ && install -d -o "$LAZYSYNC_UID" -g "$LAZYSYNC_GID" -m 0700 /state /dashboard
+USER $LAZYSYNC_UID:$LAZYSYNC_GID
 CMD ["lazysync", "--help"]

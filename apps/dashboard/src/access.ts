@@ -12,16 +12,14 @@ export type Access =
 export interface AccessWish {
   readonly host: string;
   readonly token: string | null;
-  /** Listens on all addresses of a container whose port is published on the host's loopback only. */
-  readonly openInContainer: boolean;
 }
 
-export function decideAccess({ host, token, openInContainer }: AccessWish): Access {
+export function decideAccess({ host, token }: AccessWish): Access {
   if (token !== null) {
     if (token.length >= 16) return { kind: 'token', token };
     return { kind: 'refused', message: 'the dashboard refuses to start: its token must have at least 16 characters.' };
   }
-  if (isLoopbackAddress(host) || openInContainer) return { kind: 'loopback' };
+  if (isLoopbackAddress(host)) return { kind: 'loopback' };
   return {
     kind: 'refused',
     message: `the dashboard refuses to listen on ${host} without a token: set LAZYSYNC_DASHBOARD_TOKEN (16 characters or more), or use --host 127.0.0.1.`,

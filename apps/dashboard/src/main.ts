@@ -1,10 +1,10 @@
 /** The dashboard as a process: `main.ts --effective FILE [--port N] [--host H] [--log-level L]`. */
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type EffectiveConfig, readEffective } from '@lazysync/config';
 import { createLogger, createShutdown, exitWithParent, type LogLevel } from '@lazysync/ops';
 import { decideAccess } from './access.ts';
 import { type Dashboard, startDashboard } from './dashboard.ts';
+import { readToken } from './token.ts';
 
 export interface DashboardArgs {
   readonly effective: string;
@@ -33,13 +33,6 @@ export function parseDashboardArgs(args: readonly string[]): DashboardArgs | str
   return { effective, port: port === undefined ? null : Number(port), host, logLevel: logLevel as LogLevel };
 }
 
-/** From the environment; a file serves where secrets are mounted. */
-function readToken(env: NodeJS.ProcessEnv): string | null {
-  const { LAZYSYNC_DASHBOARD_TOKEN: token, LAZYSYNC_DASHBOARD_TOKEN_FILE: file } = env;
-  if (token !== undefined && token !== '') return token;
-  return file === undefined || file === '' ? null : readFileSync(file, 'utf8').trim();
-}
-
 const FAILED = 1;
 const USAGE = 2;
 
@@ -52,11 +45,9 @@ async function main(): Promise<void> {
   };
   if (typeof args === 'string') return fail(USAGE, args);
   const config: EffectiveConfig = readEffective(args.effective);
-  const access = decideAccess({
-    host: args.host,
-    token: readToken(process.env),
-    openInContainer: process.env.LAZYSYNC_DASHBOARD_OPEN === 'in-container',
-  });
+  const token = readToken(process.env);
+  if (token.kind === 'failed') return fail(USAGE, token.message);
+  const access = decideAccess({ host: args.host, token: token.kind === 'none' ? null : token.token });
   if (access.kind === 'refused') return fail(USAGE, access.message);
 
   const shutdown = createShutdown({ logger, deadlineMs: 800 });
@@ -77,6 +68,10 @@ async function main(): Promise<void> {
   shutdown.own('dashboard', () => dashboard.close());
   const shown = args.host.includes(':') ? `[${args.host}]` : args.host;
   logger.info({ port: dashboard.port }, `dashboard http://${shown}:${dashboard.port}/`);
+  const url = process.env.LAZYSYNC_DASHBOARD_URL;
+  // Only a token that nobody chose is shown, and only where somebody asked for the address to be said.
+  if (token.kind === 'own' && url !== undefined && url !== '')
+    process.stdout.write(`dashboard ${url.replace(/\/+$/, '')}/?token=${token.token}\n`);
   process.send?.({ kind: 'listening', port: dashboard.port });
 }
 

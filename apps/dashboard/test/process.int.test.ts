@@ -1,7 +1,7 @@
 /** The dashboard as `lazysync up` starts it: its arguments, its end, its refusals. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +36,9 @@ afterAll(async () => {
 interface Started {
   readonly child: ChildProcess;
   readonly port: Promise<number>;
+  /** On stderr, and on stdout. */
   readonly said: () => string;
+  readonly heard: () => string;
   readonly exit: Promise<number | null>;
 }
 
@@ -47,9 +49,13 @@ function start(args: readonly string[], env: Record<string, string> = {}): Start
   child.stderr?.on('data', (chunk: Buffer) => {
     said += chunk.toString();
   });
+  let heard = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    heard += chunk.toString();
+  });
   const exit = once(child, 'exit').then(([code]) => code as number | null);
   const port = once(child, 'message').then(([message]) => (message as { port: number }).port);
-  return { child, port, said: () => said, exit };
+  return { child, port, said: () => said, heard: () => heard, exit };
 }
 
 test.each(['SIGTERM', 'SIGINT'] as const)('%s ends it within a second, also while somebody watches', async (signal) => {
@@ -104,6 +110,33 @@ test('open to the world it refuses to start; with a token it asks for it', async
   const cookie = entered.headers.get('set-cookie')?.split(';')[0] ?? '';
   expect((await fetch(`${url}/queues/api/queues`, { headers: { cookie } })).status).toBe(200);
   expect(said()).not.toContain(token);
+});
+
+test('a token is made once, kept for its owner only, and said where the address is known', async () => {
+  const file = join(folder, 'token');
+  const env = { LAZYSYNC_DASHBOARD_TOKEN_FILE: file, LAZYSYNC_DASHBOARD_URL: 'http://127.0.0.1:7420/' };
+  const told = async (): Promise<string> => {
+    const { child, port, heard, exit } = start(['--port', '0', '--host', '0.0.0.0'], env);
+    const at = await port;
+    const line = await until('the line', heard, (text) => text.includes('\n'));
+    const token = /^dashboard http:\/\/127\.0\.0\.1:7420\/\?token=(\S{16,})\n$/.exec(line)?.[1] ?? '';
+    expect((await fetch(`http://127.0.0.1:${at}/?token=${token}`, { redirect: 'manual' })).status).toBe(303);
+    child.kill('SIGTERM');
+    await exit;
+    return token;
+  };
+  const first = await told();
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(readdirSync(folder).filter((name) => name.startsWith('token'))).toEqual(['token']);
+  expect(await told()).toBe(first);
+  // One that a person chose is not repeated.
+  writeFileSync(file, 'chosen-by-a-person\n');
+  const chosen = start(['--port', '0', '--host', '0.0.0.0'], env);
+  await chosen.port;
+  expect(chosen.heard() + chosen.said()).not.toContain('chosen-by');
+  const nowhere = start(['--port', '0'], { LAZYSYNC_DASHBOARD_TOKEN_FILE: join(folder, 'none', 'token') });
+  expect(await nowhere.exit).toBe(2);
+  expect(nowhere.said()).toContain('ENOENT');
 });
 
 test('a port that is taken is said in one sentence', async () => {
