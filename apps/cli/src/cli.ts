@@ -286,6 +286,20 @@ function program(): Command {
   }
   registerWishes(root);
   root.addCommand(
+    command(
+      'init',
+      'write lazysync.yaml; with --compose also what docker compose needs to work on these folders',
+      'lazysync init --remote /mnt/nas/work --local ~/work',
+      'lazysync init --compose --remote /mnt/nas/work --local ~/work',
+    )
+      .option('--remote <DIR>', 'the slow folder')
+      .option('--local <DIR>', 'the fast folder')
+      .option('--id <NAME>', 'how the pair is called (default: from the names of its folders)')
+      .option('-c, --config <FILE>', 'the file of pairs (default: lazysync.yaml)')
+      .option('--compose', 'also .env and the second compose file, beside docker-compose.yml')
+      .action(async (options) => (await import('./commands/init.ts')).init(options)),
+  );
+  root.addCommand(
     command('demo', 'a pair at work in two temporary folders, explained; takes some seconds', 'lazysync demo').action(
       async () => (await import('./commands/demo.ts')).demo(),
     ),
