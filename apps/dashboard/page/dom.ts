@@ -120,3 +120,8 @@ export function confirmed(question: string, yes: string): Promise<boolean> {
     dialog.showModal();
   });
 }
+
+/** What a click sets going; answers of the server are values, so a rejection is a bug or the page going away. */
+export function inBackground(work: Promise<unknown>): void {
+  work.catch((error: unknown) => announce(error instanceof Error ? error.message : String(error), true));
+}

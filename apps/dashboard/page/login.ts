@@ -1,6 +1,6 @@
 /** Asks for the token. Who is signed in already and came from another site's link gets the page at once. */
 import { get, post } from './api.ts';
-import { byId, say } from './dom.ts';
+import { byId, inBackground, say } from './dom.ts';
 
 const again = (): void => location.replace(`${location.pathname}${location.search}`);
 
@@ -9,20 +9,24 @@ const cameAgain = performance
   .getEntriesByType('navigation')
   .some((entry) => 'type' in entry && entry.type === 'reload');
 if (!cameAgain) {
-  get('/api/v1/session').then((answer) => {
-    if (answer.kind === 'ok') again();
-  });
+  inBackground(
+    get('/api/v1/session').then((answer) => {
+      if (answer.kind === 'ok') again();
+    }),
+  );
 }
 
 byId<HTMLFormElement>('sign-in').addEventListener('submit', (event) => {
   event.preventDefault();
   const field = byId<HTMLInputElement>('token');
   say('problem', '');
-  post('/api/v1/session', { token: field.value.trim() }).then((answer) => {
-    if (answer.kind === 'ok') again();
-    else {
-      say('problem', answer.message);
-      field.select();
-    }
-  });
+  inBackground(
+    post('/api/v1/session', { token: field.value.trim() }).then((answer) => {
+      if (answer.kind === 'ok') again();
+      else {
+        say('problem', answer.message);
+        field.select();
+      }
+    }),
+  );
 });

@@ -13,7 +13,7 @@ import type {
 } from '../src/shapes.ts';
 import { type Answer, carryOut, get, pairId, pairUrl, post } from './api.ts';
 import { type Charts, createCharts } from './charts.ts';
-import { announce, byId, clock, confirmed, el, keyed, pathText, say, show } from './dom.ts';
+import { announce, byId, clock, confirmed, el, inBackground, keyed, pathText, say, show } from './dom.ts';
 import { follow } from './events.ts';
 import { hereOf, lag, processes, share, why } from './pair-words.ts';
 import { bytes, count, plural, STATE_WORDS } from './words.ts';
@@ -41,9 +41,11 @@ function begin(): void {
   byId('figures').append(
     ...FIGURES.map(([name, label]) => el('div', {}, el('dt', {}, label), el('dd', { id: `figure-${name}` }))),
   );
-  get<HistoryAnswer>(pairUrl(pair, '/history')).then((answer) => {
-    if (answer.kind === 'ok') charts = createCharts(answer.value);
-  });
+  inBackground(
+    get<HistoryAnswer>(pairUrl(pair, '/history')).then((answer) => {
+      if (answer.kind === 'ok') charts = createCharts(answer.value);
+    }),
+  );
   follow(pairUrl(pair, '/events'), {
     detail: showDetail,
     actions: showActions,
@@ -68,9 +70,11 @@ function on(id: string, act: () => Promise<void>): void {
   const button = byId<HTMLButtonElement>(id);
   button.addEventListener('click', () => {
     button.disabled = true;
-    act().finally(() => {
-      button.disabled = false;
-    });
+    inBackground(
+      act().finally(() => {
+        button.disabled = false;
+      }),
+    );
   });
 }
 
@@ -158,9 +162,11 @@ function problemItem({ path, message, since }: ProblemShape): HTMLElement {
   );
   look.addEventListener('click', () => {
     look.disabled = true;
-    tellResult(carryOut(pair, { command: 'rescan', path })).finally(() => {
-      look.disabled = false;
-    });
+    inBackground(
+      tellResult(carryOut(pair, { command: 'rescan', path })).finally(() => {
+        look.disabled = false;
+      }),
+    );
   });
   return el('li', {}, pathText(path === '' ? '.' : path), el('span', {}, message, ' Since ', clock(since), '.'), look);
 }
@@ -219,7 +225,7 @@ function trashItem({ side, slot, path, kind, size, removedAt }: TrashItem): HTML
   const restore = el('button', { type: 'button', 'aria-label': `Restore ${path}` }, 'Restore');
   restore.addEventListener('click', () => {
     restore.disabled = true;
-    tellResult(carryOut(pair, { command: 'restore', path, from: `${side}:${slot}` })).then(showTrash);
+    inBackground(tellResult(carryOut(pair, { command: 'restore', path, from: `${side}:${slot}` })).then(showTrash));
   });
   const what = `${size === null ? kind : bytes(size)}, from ${side}`;
   return el(

@@ -1,7 +1,7 @@
 /** The files of a pair, folder by folder: what is here, what is a stub, and buttons to change that. */
 import type { PairDetail, TreeAnswer, TreeItem } from '../src/shapes.ts';
 import { type Answer, carryOut, get, pairId, pairUrl } from './api.ts';
-import { announce, byId, confirmed, el, keyed, say, show } from './dom.ts';
+import { announce, byId, confirmed, el, inBackground, keyed, say, show } from './dom.ts';
 import { follow } from './events.ts';
 import { bytes, patternOf, plural } from './words.ts';
 
@@ -109,7 +109,7 @@ function folderLink(path: string, name: string, className = ''): HTMLElement {
 function open(): void {
   byId<HTMLInputElement>('prefix').value = '';
   items = [];
-  reload(PAGE).then(() => byId('name').scrollIntoView({ block: 'nearest' }));
+  inBackground(reload(PAGE).then(() => byId('name').scrollIntoView({ block: 'nearest' })));
 }
 
 const WORDS: Readonly<Record<TreeItem['kind'], string>> = {
@@ -163,7 +163,7 @@ function buttons(item: TreeItem, pinnedHere: boolean): HTMLElement[] {
     ask: string | null = null,
   ): void => {
     const one = el('button', { type: 'button', title: say, 'aria-label': `${word} ${path}` }, word);
-    one.addEventListener('click', async () => {
+    const act = async (): Promise<void> => {
       if (ask !== null && !(await confirmed(ask, word))) return;
       one.disabled = true;
       const answer = await carryOut(pair, wish);
@@ -171,7 +171,8 @@ function buttons(item: TreeItem, pinnedHere: boolean): HTMLElement[] {
       if (answer.kind === 'ok') announce(`${path}: ${answer.value}`);
       else announce(answer.message, true);
       await reload();
-    });
+    };
+    one.addEventListener('click', () => inBackground(act()));
     made.push(one);
   };
   const missing = (size ?? 0) - (here ?? 0);
@@ -203,13 +204,9 @@ let shownState = '';
 let waiting = false;
 
 byId<HTMLAnchorElement>('pair-link').href = home;
-byId('more').addEventListener('click', () => {
-  more();
-});
+byId('more').addEventListener('click', () => inBackground(more()));
 byId('find').addEventListener('submit', (event) => event.preventDefault());
-byId('prefix').addEventListener('input', () => {
-  reload(PAGE);
-});
+byId('prefix').addEventListener('input', () => inBackground(reload(PAGE)));
 byId('items').addEventListener('keydown', walk);
 addEventListener('popstate', open);
 open();
@@ -226,7 +223,7 @@ follow(pairUrl(pair, '/events'), {
     setTimeout(
       () => {
         waiting = false;
-        reload();
+        inBackground(reload());
       },
       first ? 0 : 700,
     );

@@ -97,12 +97,15 @@ function wishOf({ command: name, path, pattern, from }: ApiRequest['body']): Wis
       if (pattern === undefined || !isPattern(pattern))
         return refusedWith(400, 'The pattern is empty, or not one line of text.');
       return { command: name, path: ROOT, arg: pattern };
-    default: {
+    case 'restore': {
       const at = pathFrom(path);
       if (at === null || at === ROOT) return noPath();
       if (from === undefined || !SLOT.test(from)) return refusedWith(400, '"from" must name a slot of the trash.');
       return { command: 'restore', path: at satisfies RelPath, arg: from };
     }
+    case undefined:
+    default:
+      return refusedWith(400, 'There is no such command.');
   }
 }
 
