@@ -20,6 +20,7 @@ import {
   type Scanner,
   type ScanResult,
   type Settle,
+  stillWritingIn,
   stubTimesIn,
   systemTimers,
 } from '@lazysync/watch';
@@ -101,9 +102,11 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     publishAccess(waited);
   };
 
+  const stillWriting = stillWritingIn(options.local);
   const settle: Settle = createSettle({
     timers,
     quietMs: options.settleMs,
+    stillWriting: (side, path) => side === 'remote' || stillWriting(path),
     onDue: publishChanges,
     onCollapse: (side) => {
       log.warn({ side }, 'too many changes at once: the folder is looked at as a whole');

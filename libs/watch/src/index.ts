@@ -11,5 +11,6 @@ export * from './remote-scan.ts';
 export * from './reported.ts';
 export * from './scan.ts';
 export * from './settle.ts';
+export * from './still-writing.ts';
 export * from './stub-times.ts';
 export * from './timers.ts';

@@ -23,6 +23,11 @@ export interface SettleOptions {
   readonly ceilingMs?: number;
   /** A file that is open for writing leaves when nothing was written for this long, ms. Default 60 s. */
   readonly writeQuietMs?: number;
+  /**
+   * Has somebody the file open for writing? Asked once it is quiet: the kernel tells of a write also when only an mtime
+   * was set (`touch -m`, and our own carrying over), and nobody closes such a file. Left out: yes.
+   */
+  readonly stillWriting?: (side: Side, path: RelPath) => boolean;
   /** What is due this soon goes along, ms. Default 50. */
   readonly alongMs?: number;
   /** Paths that may wait at once. Default 200,000. */
@@ -52,6 +57,8 @@ interface Waiting {
   latest: number;
   /** When it was last written to, while nobody has closed it since. */
   written: number | null;
+  /** The kernel was asked about it since. */
+  asked: boolean;
   seen: boolean;
 }
 
@@ -76,8 +83,10 @@ export function createSettle(options: SettleOptions): Settle {
 
   const size = (): number => waiting.local.size + waiting.remote.size;
 
-  const dueAt = (one: Waiting): number =>
-    one.written === null ? Math.min(one.latest + quiet, one.first + ceiling) : one.written + writeQuiet;
+  const dueAt = (one: Waiting): number => {
+    if (one.written === null) return Math.min(one.latest + quiet, one.first + ceiling);
+    return one.written + (one.asked ? writeQuiet : Math.min(quiet, writeQuiet));
+  };
 
   const wakeAt = (at: number): void => {
     if (at >= timerAt || stopped) return;
@@ -101,8 +110,15 @@ export function createSettle(options: SettleOptions): Settle {
     if (next !== Infinity) wakeAt(next);
   };
 
+  const ask = (one: Waiting, now: number): void => {
+    if (one.written === null || one.asked || now < dueAt(one)) return;
+    one.asked = true;
+    if (options.stillWriting?.(one.side, one.path) === false) one.written = null;
+  };
+
   const letGo = (side: Side, now: number): void => {
     const all = waiting[side];
+    for (const one of all.values()) ask(one, now);
     const leaving = new Set<RelPath>();
     for (const one of all.values()) if (dueAt(one) <= now) leaving.add(one.path);
     if (leaving.size === 0) return;
@@ -145,6 +161,7 @@ export function createSettle(options: SettleOptions): Settle {
       first: now,
       latest: now,
       written: null,
+      asked: false,
       seen,
     };
     waiting[side].set(path, made);
@@ -165,6 +182,7 @@ export function createSettle(options: SettleOptions): Settle {
       if (writing) {
         const busy = put(side, path, 'modify', true);
         busy.written = timers.now();
+        busy.asked = options.stillWriting === undefined;
         wakeAt(dueAt(busy));
         return;
       }

@@ -128,6 +128,20 @@ test('a file that stays open for writing leaves after 60 s without a write', () 
   expect(shown()).toEqual([[60_000, ['local create db']]]);
 });
 
+test('a write that nobody can close is held only until the kernel was asked', () => {
+  const open = new Set(['db']);
+  const { timers, settle, shown } = settling({ stillWriting: (_, path) => open.has(path) });
+  settle.writing('local', p('touched'), true);
+  settle.writing('local', p('db'), true);
+  timers.advance(1_000);
+  expect(shown()).toEqual([[200, ['local modify touched']]]);
+  timers.advance(50_000);
+  expect(shown()).toHaveLength(1);
+  settle.writing('local', p('db'), false);
+  timers.advance(1_000);
+  expect(shown()[1]).toEqual([51_200, ['local modify db']]);
+});
+
 test('a file that was deleted is not held for its writer', () => {
   const { timers, settle, shown } = settling();
   settle.writing('local', p('tmp'), true);
