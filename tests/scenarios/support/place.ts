@@ -11,6 +11,8 @@ export interface Roots {
   readonly remote: string;
   /** The folder behind the mount; the remote itself where there is none. */
   readonly far: string;
+  /** The command line of the program. */
+  readonly run: (args: readonly string[]) => string;
 }
 
 /** A user without whose name and mail git makes no commit; and nothing of the real user's configuration. */
@@ -73,6 +75,11 @@ export class Place {
 
   move(where: Where, from: string, to: string): void {
     fs.renameSync(this.at(where, from), this.at(where, to));
+  }
+
+  /** A command of the program for the scenario's own folder. */
+  run(...args: string[]): string {
+    return this.roots.run([...args, this.l()]);
   }
 
   /** Runs a script of bash in the scenario's folder. */

@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
-import type { Lab } from '../../e2e/support/lab.ts';
+import type { Lab, Status } from '../../e2e/support/lab.ts';
 import { waitFor } from '../../e2e/support/wait-for.ts';
 import { Place, type Roots } from './place.ts';
 import type { Files, Scene, Step } from './scene.ts';
@@ -38,7 +38,7 @@ export class Stage {
 
   constructor(lab: Lab, far: string, scenes: readonly Scene[]) {
     this.lab = lab;
-    this.roots = { local: lab.local, remote: lab.remote, far };
+    this.roots = { local: lab.local, remote: lab.remote, far, run: (args) => runOf(lab, args) };
     this.#actors = scenes
       .filter(({ name, skip }) => (skip?.() ?? null) === null && (ONLY === undefined || name.includes(ONLY)))
       .map((scene, i) => ({
@@ -66,6 +66,13 @@ export class Stage {
     }
   }
 
+  #rest(what: string): void {
+    const begun = performance.now();
+    this.lab.wait();
+    if (process.env.LAZYSYNC_SCENE_TIMES === '1')
+      process.stderr.write(`${what}: at rest after ${Math.round(performance.now() - begun)} ms\n`);
+  }
+
   async play(): Promise<void> {
     const { lab } = this;
     await this.#each('what there is', ({ scene, place }) => {
@@ -73,7 +80,7 @@ export class Stage {
       make(place, scene.remote ?? {});
     });
     await lab.up();
-    lab.wait();
+    this.#rest('begin');
     await this.#each('copies', ({ scene, place }) => {
       for (const rel of scene.copies ?? []) fs.readFileSync(place.l(rel));
     });
@@ -82,7 +89,7 @@ export class Stage {
         (scene.copies ?? []).every((rel) => fs.lstatSync(place.l(rel)).isFile()),
       ).then(() => undefined),
     );
-    lab.wait();
+    this.#rest('copies');
     await this.#each('inodes', ({ scene, place, inodes }) => {
       for (const rel of Object.keys(scene.sameInode ?? {})) {
         inodes.set(rel, fs.lstatSync(place.far(rel), { bigint: true }).ino);
@@ -92,12 +99,12 @@ export class Stage {
       await lab.down();
       await this.#each('while nothing runs', ({ scene, place }) => scene.off?.(place));
       await lab.up();
-      lab.wait();
+      this.#rest('up again');
     }
     const most = Math.max(0, ...this.#actors.map(({ scene }) => scene.steps?.length ?? 0));
     for (let at = 0; at < most; at++) {
       await this.#each(`step ${at + 1}`, ({ scene, place }) => (scene.steps?.[at] as Step | undefined)?.(place));
-      lab.wait();
+      this.#rest(`step ${at + 1}`);
     }
     const shown = JSON.parse(lab.run(['problems', '--json', '--local', lab.local]).out) as { problems: Problem[] };
     this.#problems = shown.problems;
@@ -112,13 +119,14 @@ export class Stage {
     if (actor === undefined) return;
     const { scene, place, failure, inodes } = actor;
     if (failure !== null) throw failure;
-    const here = treeOf(place, 'local');
-    const there = treeOf(place, 'far');
+    const loose = scene.loose ?? [];
+    const here = without(treeOf(place, 'local'), loose);
+    const there = without(treeOf(place, 'far'), loose);
     if (scene.ends !== undefined) {
       expect(named(here), 'local').toEqual(wanted({ ...scene.ends, ...scene.localOnly }));
       expect(named(there), 'remote').toEqual(wanted({ ...scene.ends, ...scene.remoteOnly }));
     }
-    const oneSided = [...Object.keys(scene.localOnly ?? {}), ...Object.keys(scene.remoteOnly ?? {})];
+    const oneSided = Object.keys(wanted({ ...scene.localOnly, ...scene.remoteOnly }));
     expect(without(there, oneSided), 'remote against local').toEqual(without(here, oneSided));
     if (scene.anyMode !== true) expect(modesThatDiffer(place), 'modes').toEqual([]);
     const shown = this.#problems.filter(({ path: at }) => at === place.folder || at.startsWith(`${place.folder}/`));
@@ -160,12 +168,18 @@ export class Stage {
   }
 }
 
+function runOf(lab: Lab, args: readonly string[]): string {
+  const { code, out, err } = lab.run(args);
+  if (code !== 0) throw new Error(`lazysync ${args.join(' ')} ended with ${code}: ${out}${err}`);
+  return out;
+}
+
 export function make(place: Place, files: Files): void {
   for (const [rel, what] of Object.entries(files)) {
     const full = place.far(rel);
     fs.mkdirSync(what === null ? full : path.dirname(full), { recursive: true });
     if (typeof what === 'string') fs.writeFileSync(full, what);
-    else if (what !== null) fs.symlinkSync(what.link, full);
+    else if (what !== null && 'link' in what) fs.symlinkSync(what.link, full);
   }
 }
 
@@ -175,7 +189,8 @@ function plain(files: Files): Tree {
 
 function word(what: Files[string] | undefined): string {
   if (typeof what === 'string') return `file ${what}`;
-  return what == null ? 'dir' : `link ${what.link}`;
+  if (what == null) return 'dir';
+  return 'link' in what ? `link ${what.link}` : `strange ${what.strange}`;
 }
 
 function wanted(files: Files): Tree {

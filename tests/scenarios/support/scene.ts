@@ -6,8 +6,12 @@ export type Step = (it: Place) => void | Promise<void>;
 export interface Link {
   readonly link: string;
 }
+/** Neither file, folder nor a link of the user's: a pipe, or a stub that is none of ours. */
+export interface Strange {
+  readonly strange: string;
+}
 /** Path -> content, a link, or null for a folder. Folders of what is named need no line of their own. */
-export type Files = Readonly<Record<string, string | Link | null>>;
+export type Files = Readonly<Record<string, string | Link | Strange | null>>;
 
 export interface Scene {
   readonly name: string;
@@ -33,6 +37,8 @@ export interface Scene {
   readonly problems?: readonly string[];
   /** A name of before and one of after that have to be one and the same file or folder of the remote. */
   readonly sameInode?: Readonly<Record<string, string>>;
+  /** Names that the check looks at: they may differ. */
+  readonly loose?: readonly string[];
   readonly check?: (it: Place) => void;
   /** Modes of both sides need not agree. */
   readonly anyMode?: true;

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Place } from './place.ts';
 
-/** Path -> `file TEXT`, `dir`, `link TARGET`, `other`. */
+/** Path -> `file TEXT`, `dir`, `link TARGET`, `strange ...`. */
 export type Tree = Record<string, string>;
 
 const STUB = '/.lazysync/remote/';
@@ -19,7 +19,8 @@ function fileText(full: string): string {
 function walk(root: string, found: string[] = [], rel = ''): string[] {
   for (const entry of fs.readdirSync(path.join(root, rel), { withFileTypes: true })) {
     const at = rel === '' ? entry.name : `${rel}/${entry.name}`;
-    if (rel === '' && at === '.lazysync') continue;
+    // What is not UTF-8 can not be asked for by this name: the scenario's own check looks at it.
+    if ((rel === '' && at === '.lazysync') || at.includes('\ufffd')) continue;
     found.push(at);
     if (entry.isDirectory()) walk(root, found, at);
   }
@@ -30,11 +31,11 @@ function describe(place: Place, full: string, rel: string): string {
   const stat = fs.lstatSync(full);
   if (stat.isDirectory()) return 'dir';
   if (stat.isFile()) return fileText(full);
-  if (!stat.isSymbolicLink()) return 'other';
+  if (!stat.isSymbolicLink()) return 'strange pipe or so';
   const target = fs.readlinkSync(full);
   if (!target.includes(STUB)) return `link ${target}`;
   const own = path.join(place.roots.local, '.lazysync/remote', place.folder, rel);
-  if (target !== own) return `stub to ${target}`;
+  if (target !== own) return `strange stub to ${target}`;
   const far = fs.lstatSync(place.far(rel), { throwIfNoEntry: false });
   return far?.isFile() === true ? fileText(place.far(rel)) : 'stub that leads nowhere';
 }
