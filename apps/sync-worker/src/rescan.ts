@@ -145,6 +145,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     else await replayJournal(ports);
     const deletes: Later[] = [];
     const visited = new Set<RelPath>();
+    const troubled = new Set(base.problems().map((one) => one.path));
     let done = 0;
     let total = 0;
     const level: RelPath[] = [root];
@@ -179,6 +180,9 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
             ...seen,
           };
           const decision = planPath(view, BOTH, ports.policy);
+          // What was a problem and is in agreement by now, or is made in the batch below, is none any more.
+          const quick = decision.kind === 'nothing' || (decision.kind === 'step' && decision.step.side === 'local');
+          if (quick && troubled.has(path)) base.clearProblem(path);
           if (decision.kind === 'nothing') {
             changes.push(...decision.changes);
             done++;

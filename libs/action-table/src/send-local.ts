@@ -69,6 +69,10 @@ function sendStub(it: Case): Decision {
   }
   if (view.origin === undefined) return need('origin');
   const { origin } = view;
+  if (origin?.remote.kind === 'unknown') {
+    const message = `What this stub stands for can not be looked at (${origin.remote.reason}); it is left as it is until that changes.`;
+    return problem('failed', view, 'remote', message);
+  }
   // Away and back again: what it stands for may have gone to the trash in between.
   if (local.points === view.path && origin?.remote.kind !== 'file') {
     return removal(it, 'local', 'the file that this stub stood for is not in the remote', true);

@@ -115,6 +115,12 @@ describe('a stub at its own path that the row does not know by its link', () => 
     expect(plan({ base: asStub, local: anew, origin: null }, cause('local'))).toMatchObject({ kind: 'nothing' });
   });
 
+  test('its file in the trash can not be looked at: the stub stays', () => {
+    const unknown = { kind: 'unknown', reason: 'EIO' } as const;
+    const origin = { record: stubRow('.lazysync/trash/s/f', there, 99), local: absent, remote: unknown };
+    expect(plan({ base: null, local: anew, remote: absent, origin })).toMatchObject({ kind: 'problem' });
+  });
+
   test('came from nowhere, over a copy: written down', () => {
     const of = { base: copy, local: anew, origin: null };
     expect(plan(of, cause('local'))).toEqual({ kind: 'need', what: ['remote'] });
