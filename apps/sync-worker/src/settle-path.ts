@@ -300,7 +300,9 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
       const decision = apart ?? planned;
       if (takesFromUser(decision, record) && freshFor !== turn) {
         // What was seen ahead may be old by now, even by our own acts, and a mount shows old attributes for a while: a copy
-        // goes only for what is so at this moment.
+        // goes only for what is so at this moment. ORDER: the marker first: what was planned from what lay there while
+        // nothing was mounted is planned anew from what lies there now.
+        if (decision.kind === 'step') await guard(ports, decision.step);
         const [remote] = await ports.remote.freshLook([path]);
         first = remote === undefined ? {} : { remote };
         freshFor = turn + 1;
