@@ -1,7 +1,7 @@
 /** `docker compose up` with nothing configured: the demo pair at work. */
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createProject, type Project, whyNot } from './project.ts';
+import { until } from './until.ts';
 
 const reason = await whyNot();
 if (reason !== null) process.stderr.write(`compose tests are skipped: ${reason}\n`);
@@ -36,25 +36,8 @@ describe.skipIf(reason !== null)(`the demo of docker compose${reason === null ? 
     await project?.remove();
   });
 
-  /** Asks until the answer is what is wanted; the last answer is in the failure. */
-  async function until<T>(
-    what: string,
-    ask: () => Promise<T>,
-    wanted: (answer: T) => boolean,
-    ms = 30_000,
-  ): Promise<T> {
-    const end = Date.now() + ms;
-    for (;;) {
-      const answer = await ask().catch((error: unknown) => error as Error);
-      if (!(answer instanceof Error) && wanted(answer)) return answer;
-      if (Date.now() > end)
-        throw new Error(`${what} did not come within ${ms} ms; last: ${JSON.stringify(answer)} ${String(answer)}`);
-      await pause(200);
-    }
-  }
-
   const get = async <T>(path: string): Promise<T> => {
-    const answer = await fetch(`${project.address}${path}`, { signal: AbortSignal.timeout(5_000) });
+    const answer = await project.fetch(path);
     if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
     return (await answer.json()) as T;
   };
@@ -138,6 +121,7 @@ describe.skipIf(reason !== null)(`the demo of docker compose${reason === null ? 
       expect(seen?.Config.User).toBe(Service === 'redis' ? 'redis' : '1000:1000');
       expect(Object.keys(seen?.HostConfig.PortBindings ?? {})).toEqual(Service === 'dashboard' ? ['7420/tcp'] : []);
     }
+    expect((await fetch(`${project.address}/api/v1/pairs`)).status).toBe(401);
     for (const path of [
       '/queues/api/queues/demo/pause',
       '/queues/api/queues/demo/obliterate',
@@ -145,11 +129,7 @@ describe.skipIf(reason !== null)(`the demo of docker compose${reason === null ? 
       '/',
     ]) {
       for (const method of ['PUT', 'POST', 'DELETE', 'PATCH']) {
-        expect([path, method, (await fetch(`${project.address}${path}`, { method })).status]).toEqual([
-          path,
-          method,
-          405,
-        ]);
+        expect([path, method, (await project.fetch(path, { method })).status]).toEqual([path, method, 405]);
       }
     }
   });

@@ -32,7 +32,11 @@ export interface ProcessState {
 
 export interface Project {
   readonly name: string;
+  /** The copy of the checkout. */
+  readonly folder: string;
   readonly address: string;
+  /** Asks the dashboard, with the token that it said at its start. */
+  fetch(path: string, init?: RequestInit): Promise<Response>;
   /** `docker compose ARGS`; rejects with what it said when it fails. */
   compose(args: readonly string[], timeoutMs?: number): Promise<string>;
   /** `docker ARGS` with the same environment. */
@@ -63,10 +67,25 @@ export async function createProject(): Promise<Project> {
     }
   };
   const compose: Project['compose'] = (args, timeoutMs) => docker(['compose', ...args], timeoutMs);
+  const address = `http://127.0.0.1:${port}`;
+  let token: string | null = null;
+  /** As a person would: from the log. */
+  const readToken = async (): Promise<string> => {
+    const said = await compose(['logs', '--no-log-prefix', 'dashboard']);
+    const found = new RegExp(`dashboard ${address}/\\?token=(\\S+)`).exec(said)?.[1];
+    if (found === undefined) throw new Error(`the dashboard did not say its address:\n${said.slice(-2000)}`);
+    return found;
+  };
   return {
     name,
+    folder,
     image,
-    address: `http://127.0.0.1:${port}`,
+    address,
+    fetch: async (path, init = {}) => {
+      token ??= await readToken();
+      const headers = { authorization: `Bearer ${token}`, ...init.headers };
+      return await fetch(`${address}${path}`, { signal: AbortSignal.timeout(5_000), ...init, headers });
+    },
     docker,
     compose,
     inside: (service, line) => compose(['exec', '-T', service, 'sh', '-c', line]),
