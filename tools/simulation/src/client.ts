@@ -43,6 +43,16 @@ export interface Hints {
   readonly wrongKind: number;
 }
 
+/** A bug put in from outside, so that a test can tell whether it would be found. */
+export interface Plant {
+  /** The ports as the worker gets them, anew at each of its starts. */
+  readonly ports?: (ports: PairPorts, client: Client) => PairPorts;
+  /** The job at the head was acknowledged. */
+  readonly acknowledged?: () => void;
+  /** Is this hint swallowed by the watcher? */
+  readonly deaf?: (side: Side, path: string, client: Client) => boolean;
+}
+
 export interface ClientOptions {
   readonly name: string;
   readonly scheduler: Scheduler;
@@ -53,8 +63,7 @@ export interface ClientOptions {
   readonly trace: (line: string) => void;
   readonly bug: (error: unknown) => void;
   readonly violate: (promise: string, what: string) => void;
-  /** For planted bugs: the ports as the worker gets them. */
-  readonly wrap?: (ports: PairPorts) => PairPorts;
+  readonly plant?: Plant;
 }
 
 const LOCAL: MountOptions = {
@@ -108,6 +117,15 @@ export class Client {
   private readonly watcher: Owner;
   private working: WorkingPair | null = null;
   private running = false;
+  private readonly own = new Map<string, number>();
+  /** Is a step at work on this path, or was one within the settle window? */
+  ownUntil(path: string): boolean {
+    return this.busy.has(path) || this.it.scheduler.now() - (this.own.get(path) ?? -Infinity) < SETTLE_MS;
+  }
+  /** The job that is being carried out. */
+  get job(): Changeset | null {
+    return this.running ? (this.jobs[0] ?? null) : null;
+  }
   private pendingRemote = new Set<(error: Error) => void>();
   private remoteReplica: Replica | null = null;
   private hints = new Map<string, ChangeEvent>();
@@ -172,7 +190,7 @@ export class Client {
     const ports = this.ports(owner);
     const begin = async (): Promise<void> => {
       try {
-        const working = await workPair(this.it.wrap?.(ports) ?? ports, {
+        const working = await workPair(this.it.plant?.ports?.(ports, this) ?? ports, {
           boot: 'sim',
           offline: async () => {
             this.anchorUp = false;
@@ -217,6 +235,10 @@ export class Client {
     this.endpoint = { name: `${this.name} endpoint`, dead: false };
     this.remoteReplica = null;
     this.remoteMount.forget();
+    // As the endpoint's beats tell: also when no job asks for it.
+    this.working?.remote({ kind: 'answers' }).catch((error: unknown) => {
+      if (!(error instanceof FsError)) this.it.bug(error);
+    });
   }
 
   private mortalBase(owner: Owner): Base {
@@ -338,12 +360,14 @@ export class Client {
           begin(order);
           this.judgeConflict(order.step);
           const [outcome] = await replica.carryOut([order]);
+          for (const path of this.busy) this.own.set(path, this.it.scheduler.now());
           this.busy.clear();
           if (outcome === undefined) throw new Error('no outcome');
           note(order.step, outcome.kind === 'failed' ? `failed ${outcome.problem.code}` : outcome.kind);
           if (outcome.kind === 'done') {
             this.steps++;
-            this.count(`${order.step.kind} ${order.step.side}`);
+            const restored = order.step.kind === 'move' && isOwnPath(order.step.from);
+            this.count(restored ? 'restore' : `${order.step.kind} ${order.step.side}`);
           } else this.count(outcome.kind);
           outcomes.push(outcome);
         }
@@ -446,6 +470,7 @@ export class Client {
         if (verdict.kind === 'done') {
           for (const { path, outcome } of verdict.outcomes) this.it.trace(`${this.name} ${path}: ${outcome}`);
           this.jobs.shift();
+          this.it.plant?.acknowledged?.();
           this.done.push(job);
           this.kick();
         } else {
@@ -476,7 +501,7 @@ export class Client {
   // ---- the watcher ----
 
   hint(kind: ChangeKind, side: Side, path: string): void {
-    if (isOwnPath(path) || path === '') return;
+    if (isOwnPath(path) || path === '' || this.it.plant?.deaf?.(side, path, this) === true) return;
     this.hints.set(`${side} ${path}`, { kind, side, path: path as RelPath, seen: true });
     this.flushLater();
   }

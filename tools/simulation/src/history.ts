@@ -122,6 +122,8 @@ export const EVERYTHING: Limits = {
 };
 
 const WRITING: readonly Deed[] = ['overwrite', 'save', 'mkdir'];
+/** What identities and tombstones are for. */
+const MOVING: readonly Deed[] = ['move', 'copy', 'swap', 'remove'];
 
 const gap = fc.oneof(
   { withCrossShrink: true },
@@ -134,12 +136,14 @@ const gap = fc.oneof(
 export function histories(limits: Limits): fc.Arbitrary<History> {
   const path = fc.nat(limits.paths - 1);
   const client = fc.nat(limits.clients - 1);
-  // Half of what happens makes or changes content: else there is little to lose.
+  // Much of what happens makes or changes content: else there is little to lose.
   const writing = limits.deeds.filter((one) => WRITING.includes(one));
+  const moving = limits.deeds.filter((one) => MOVING.includes(one));
   const any = fc.constantFrom(...limits.deeds);
+  const some = [writing, moving].filter((one) => one.length > 0).map((one) => fc.constantFrom(...one));
   const user: fc.Arbitrary<UserAction> = fc.record({
     kind: fc.constant('user' as const),
-    deed: writing.length === 0 ? any : fc.oneof(fc.constantFrom(...writing), any),
+    deed: fc.oneof(...some, any),
     where: fc.constantFrom(...limits.wheres),
     client,
     path,

@@ -45,6 +45,9 @@ export class Tree {
   readonly name: string;
   observer: Observer = () => undefined;
   private count = 0;
+  /** Numbers of inodes that are gone: as on a disk, the next one gets them. */
+  private readonly free: number[] = [];
+  private lastBirth = 0n;
   private readonly clockNs: () => bigint;
 
   constructor(name: string, clockNs: () => bigint) {
@@ -55,8 +58,9 @@ export class Tree {
 
   node(kind: NodeKind, text: string, mode: number): Inode {
     const at = this.clockNs();
-    const times = { mtimeNs: at, ctimeNs: at, atimeNs: at, birthNs: at };
-    return { id: ++this.count, kind, text, names: new Map(), mode, ...times, nlink: 0, writers: 0 };
+    this.lastBirth = at > this.lastBirth ? at : this.lastBirth + 1n;
+    const times = { mtimeNs: at, ctimeNs: at, atimeNs: at, birthNs: this.lastBirth };
+    return { id: this.free.pop() ?? ++this.count, kind, text, names: new Map(), mode, ...times, nlink: 0, writers: 0 };
   }
 
   private fail(code: string, call: string, path: string): never {
@@ -132,6 +136,7 @@ export class Tree {
     dir.names.delete(name);
     node.nlink--;
     node.ctimeNs = this.clockNs();
+    if (node.nlink === 0 && node.writers === 0) this.free.push(node.id);
     this.stampDir(dir);
     this.observer({ kind: 'vanished', path, node, left: node.nlink }, actor);
   }

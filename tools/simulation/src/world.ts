@@ -1,9 +1,8 @@
 /** Runs one history: trees, clients, users and fate, and looks at every act on a tree as it happens. */
 import { createHash } from 'node:crypto';
 import type { RelPath } from '@lazysync/event-model';
-import type { PairPorts } from '@lazysync/sync-worker/pair';
 import { createCensus, isOwnPath, isVisible } from './census.ts';
-import { Client, type Hints, isIgnored, prepareRoot, UUID } from './client.ts';
+import { Client, type Hints, isIgnored, type Plant, prepareRoot, UUID } from './client.ts';
 import {
   type Action,
   type Deed,
@@ -38,7 +37,8 @@ export interface World {
 }
 
 export interface RunOptions {
-  readonly wrap?: (ports: PairPorts) => PairPorts;
+  /** A bug, to be found. */
+  readonly plant?: () => Plant;
   /** Keeps the trace lines. */
   readonly verbose?: boolean;
 }
@@ -59,6 +59,8 @@ const ON_SOMETHING: ReadonlySet<Deed> = new Set([
 const SECOND = 1_000_000_000n;
 const START = Date.UTC(2024, 0, 1);
 const MOST_CALLS = 60_000;
+/** Two round trips of a step, with what others call meanwhile. */
+const RACE_CALLS = 8;
 const CALM: Hints = { lose: 0, double: 0, late: 0, shuffle: false, wrongKind: 0 };
 const ASTRAY: Hints = { lose: 0.15, double: 0.15, late: 0.2, shuffle: true, wrongKind: 0.2 };
 
@@ -115,7 +117,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
           if (process.env.SIMBUG) console.log(error);
           violate('BUG', error instanceof Error ? String(error.stack) : String(error));
         },
-        ...(options.wrap === undefined ? {} : { wrap: options.wrap }),
+        ...(options.plant === undefined ? {} : { plant: options.plant() }),
       }),
   );
 
@@ -209,9 +211,11 @@ export function createWorld(history: History, options: RunOptions = {}) {
         }
         break;
       case 'vanished': {
-        if (isOwnPath(act.path) || act.left > 0 || act.node.kind !== 'file') break;
+        // The one window that is marked RACE and not closed next to a mount: a version saved between the link into the trash
+        // and the rename over it. (On a local disk, EXCHANGE leaves none.)
+        if (tree !== remote || isOwnPath(act.path) || act.left > 0 || act.node.kind !== 'file') break;
         const at = placed.get(`${tree.name}:${act.path}`) ?? -1;
-        if (at < client.busySince) break;
+        if (at < client.busySince || scheduler.calls - at > RACE_CALLS) break;
         census.raced(act.node.text);
         count('raced');
         break;

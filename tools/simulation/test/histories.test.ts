@@ -15,6 +15,7 @@ test.each([
   ['two disks', { ...ONE_DISK }, 800],
   ['two disks, and kills at any call', { ...ONE_DISK, fates: ['crash', 'crash-lane'] }, 800],
   ['a mount that shows whole seconds and old attributes', { ...EVERYTHING, clients: 1, length: 8, fates: [] }, 800],
+  ['one or two clients, and everything that may befall them', { ...EVERYTHING, length: 8 }, 500],
 ] as const)('%s: nothing is lost, both sides agree', { timeout: 120_000 }, async (_name, limits, numRuns) => {
   await fc.assert(fc.asyncProperty(histories(limits), holds), { numRuns, seed: 1 });
 });
