@@ -5,6 +5,8 @@ import uPlot from './uplot.js';
 import { bytes, count } from './words.ts';
 
 const HEIGHT = 150;
+/** An hour of single steps would be a fence of spikes: so many ms make one point. */
+const POINT_MS = 30_000;
 const narrow = (): boolean => innerWidth < 480;
 
 interface Chart {
@@ -17,7 +19,7 @@ export interface Charts {
   add(samples: readonly Sample[]): void;
 }
 
-export function createCharts({ stepMs, samples: first }: HistoryAnswer): Charts {
+export function createCharts({ samples: first }: HistoryAnswer): Charts {
   let samples: Sample[] = [...first];
   let charts = draw();
   const dark = matchMedia('(prefers-color-scheme: dark)');
@@ -31,11 +33,12 @@ export function createCharts({ stepMs, samples: first }: HistoryAnswer): Charts 
     });
   }
   function data(id: string): uPlot.AlignedData {
-    const at = samples.map((one) => one.at / 1000);
-    const perSecond = (value: number): number => (value * 1000) / stepMs;
+    const points = coarse(samples);
+    const at = points.map((one) => one.at / 1000);
+    const perSecond = (value: number): number => (value * 1000) / POINT_MS;
     if (id === 'chart-moved')
-      return [at, samples.map((one) => perSecond(one.bytesDown)), samples.map((one) => perSecond(one.bytesUp))];
-    return [at, samples.map((one) => one.queued), samples.map((one) => perSecond(one.actions))];
+      return [at, points.map((one) => perSecond(one.bytesDown)), points.map((one) => perSecond(one.bytesUp))];
+    return [at, points.map((one) => one.queued), points.map((one) => 60 * perSecond(one.actions))];
   }
   function refresh(): void {
     for (const { plot, place } of charts) plot.setData(data(place.id));
@@ -74,6 +77,25 @@ export function createCharts({ stepMs, samples: first }: HistoryAnswer): Charts 
   };
 }
 
+/** Of the queue the longest, of the rest the sum. */
+function coarse(samples: readonly Sample[]): readonly Sample[] {
+  const points = new Map<number, Sample>();
+  for (const one of samples) {
+    const at = Math.floor(one.at / POINT_MS) * POINT_MS;
+    const known = points.get(at);
+    if (known === undefined) points.set(at, { ...one, at });
+    else
+      points.set(at, {
+        at,
+        queued: one.queued === null ? known.queued : Math.max(one.queued, known.queued ?? 0),
+        actions: known.actions + one.actions,
+        bytesUp: known.bytesUp + one.bytesUp,
+        bytesDown: known.bytesDown + one.bytesDown,
+      });
+  }
+  return [...points.values()];
+}
+
 interface Plan {
   readonly id: string;
   readonly series: readonly uPlot.Series[];
@@ -109,7 +131,7 @@ function moved(): Plan {
 }
 
 function queue(): Plan {
-  const rate = (value: number): string => `${Math.round(value * 10) / 10}/s`;
+  const rate = (value: number): string => `${count(value)}/min`;
   return {
     id: 'chart-queue',
     series: [line('queued jobs', '--accent', count), line('steps', '--off', rate)],

@@ -73,13 +73,14 @@ export async function startDemo(
   pair = 'projects',
   over: Partial<DashboardOptions> = {},
   roots: Roots = { local: '/home/me/projects', remote: '/mnt/nas/projects' },
+  outcome: (path: string) => string = () => 'uploaded 12 B: local changed, the remote did not',
 ): Promise<Demo> {
   const releases: (() => unknown)[] = [];
   const close = async (): Promise<void> => {
     for (let release = releases.pop(); release !== undefined; release = releases.pop()) await release();
   };
   try {
-    return await buildDemo(pair, over, roots, releases, close);
+    return await buildDemo(pair, over, roots, outcome, releases, close);
   } catch (error) {
     await close();
     throw error;
@@ -90,6 +91,7 @@ async function buildDemo(
   pair: string,
   over: Partial<DashboardOptions>,
   roots: Roots,
+  outcome: (path: string) => string,
   releases: (() => unknown)[],
   close: () => Promise<void>,
 ): Promise<Demo> {
@@ -124,7 +126,7 @@ async function buildDemo(
     handlers: {
       handle: async ({ events }) => ({
         kind: 'done',
-        outcomes: events.map(({ path }) => ({ path, outcome: 'uploaded 12 B: local changed, the remote did not' })),
+        outcomes: events.map(({ path }) => ({ path, outcome: outcome(path) })),
       }),
       refused: () => undefined,
       error: (error) => errors.push(error.message),
