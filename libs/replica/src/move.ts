@@ -81,6 +81,13 @@ export async function dropCaptured(it: TreeContext, order: Order): Promise<void>
     return;
   }
   // Another host saved a new version under the old name in between: it goes back there.
+  await returnCaptured(it, order);
+}
+
+/** What was taken out from under the old name goes back to it, or, if that is taken by now, to the trash. */
+export async function returnCaptured(it: TreeContext, order: Order): Promise<void> {
+  const step = order.step as Move;
+  const staged = stagePath(order.slot);
   try {
     await it.fs.link(staged, step.from);
   } catch (error) {

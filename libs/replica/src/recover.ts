@@ -5,7 +5,7 @@
 import { ABSENT, type Step, type StepOutcome, sameVersion } from '@lazysync/event-model';
 import { dropTrashFolder, putBack } from './capture.ts';
 import { throwIfLost } from './entry-of.ts';
-import { dropCaptured, dropSource } from './move.ts';
+import { dropCaptured, dropSource, returnCaptured } from './move.ts';
 import type { Order, RecoverOutcome } from './replica.ts';
 import { exchangeBack, finishDehydrate, isStubOf } from './swap.ts';
 import { dropName, failure, isExpected, stagePath, sure, type TreeContext, trashPath } from './tree-context.ts';
@@ -112,7 +112,14 @@ async function recoverMove(
 ): Promise<RecoverOutcome> {
   const after = await it.look(step.path);
   const captured = await it.look(stagePath(order.slot));
-  if (!isExpected(it.side, step.expected, after)) return UNDONE;
+  if (!isExpected(it.side, step.expected, after)) {
+    // Somebody wrote into it or over it since: what was captured is another name of it, or goes back to its old one.
+    if (captured.kind !== 'absent') {
+      if (isExpected(it.side, captured, after)) await dropName(it.fs, stagePath(order.slot));
+      else await returnCaptured(it, order);
+    }
+    return UNDONE;
+  }
   if (captured.kind !== 'absent') await dropCaptured(it, order);
   const source = await it.look(step.from);
   if (source.kind === 'absent') return finished({ kind: 'done', after });
