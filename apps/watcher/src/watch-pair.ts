@@ -245,6 +245,9 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       return;
     }
     log.debug('the start scan is carried out');
+    // ORDER: folders that the first look has made are watched only from here on. Nobody of ours has read their stubs, so
+    // what was touched in them was opened; arming all of them again would forget that.
+    access.sweep((await remote.rewatch(directories())).fresh);
     access.rearm(directories());
     remoteScan.nudge();
   };
