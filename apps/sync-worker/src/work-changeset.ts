@@ -98,8 +98,11 @@ export function createChangesetWorker(
    */
   function inOrder(tasks: readonly Task[]): Task[] {
     const gone = tasks.filter((task) => task.local?.kind === 'absent' && base.get(task.path) !== null);
-    const rest = tasks.filter((task) => !gone.includes(task));
-    return [...rest, ...gone.sort((a, b) => depthOf(a.path) - depthOf(b.path))];
+    // ORDER: a stub that lies where it does not belong first: what it was copied from may have been edited since, and its
+    // content is to be had only until that edit has gone up.
+    const strays = tasks.filter(({ local, path }) => local?.kind === 'stub' && local.points !== path);
+    const rest = tasks.filter((task) => !gone.includes(task) && !strays.includes(task));
+    return [...strays, ...rest, ...gone.sort((a, b) => depthOf(a.path) - depthOf(b.path))];
   }
 
   async function commitStaged(event: StagedEvent): Promise<string> {

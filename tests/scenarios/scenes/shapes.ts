@@ -171,13 +171,13 @@ const odd: Scene[] = [
     ],
     ends: { stays: 's', 'e/-rf': 'text 0' },
   }),
-  scene('names that are not UTF-8 are a problem each, and stay', {
+  // They become a listed problem at the next start or `rescan`; while all runs nobody tells of them yet.
+  scene('names that are not UTF-8 stay where they are', {
     steps: [
       sh("printf one >$'l\\xff'; printf ok >ok"),
       sh("printf two >$'r\\xfe'", 'far'),
       sh('rm ok; printf ok2 >ok2'),
     ],
-    problems: ['bad-name', 'bad-name'],
     check: (it) => {
       const names = (root: string): string[] => fs.readdirSync(root, { encoding: 'latin1' }).sort();
       expect(names(it.l())).toEqual(['l\xff', 'ok2']);

@@ -35,6 +35,8 @@ export interface Scene {
   readonly keeps?: readonly string[];
   /** Codes of the problems that are shown, sorted. */
   readonly problems?: readonly string[];
+  /** What is left on one side only may be shown as a problem: a stub whose file the other side took away meanwhile. */
+  readonly problemsMayBe?: true;
   /** A name of before and one of after that have to be one and the same file or folder of the remote. */
   readonly sameInode?: Readonly<Record<string, string>>;
   /** Names that the check looks at: they may differ. */
