@@ -68,7 +68,7 @@ export class Stage {
 
   #rest(what: string): void {
     const begun = performance.now();
-    this.lab.wait();
+    this.lab.wait(300);
     if (process.env.LAZYSYNC_SCENE_TIMES === '1')
       process.stderr.write(`${what}: at rest after ${Math.round(performance.now() - begun)} ms\n`);
   }
