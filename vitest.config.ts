@@ -24,7 +24,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{libs,apps,tools}/**/test/**/*.test.ts'],
+          include: ['{libs,apps,tools}/**/test/**/*.test.ts', 'bench/test/**/*.test.ts'],
           exclude: [...skipped, ...slow],
           isolate: false,
           sequence: { groupOrder: 0 },
@@ -33,7 +33,7 @@ export default defineConfig({
       {
         test: {
           name: 'int',
-          include: ['{libs,apps,tools}/**/test/**/*.int.test.ts', 'tests/**/*.int.test.ts'],
+          include: ['{libs,apps,tools}/**/test/**/*.int.test.ts', '{bench,tests}/**/*.int.test.ts'],
           exclude: skipped,
           pool: 'forks',
           maxWorkers: 2,
