@@ -49,7 +49,9 @@ const AFTER_LISTING_MS = 500;
 const LONGEST_LISTING_MS = 5_000;
 const MOVES_KEPT = 100;
 const MOVE_KEPT_MS = 60_000;
+/** Stubs that are looked at in one go; asking the base for those of a folder costs about as much as looking at some. */
 const CHUNK = 500;
+const A_FOLDER = 20;
 
 export function createAccess(options: AccessOptions): Access {
   const { timers, stubs, stubsIn, linkAtime, onAccess } = options;
@@ -62,6 +64,8 @@ export function createAccess(options: AccessOptions): Access {
   const moves: { readonly from: RelPath; readonly to: RelPath; readonly at: number }[] = [];
   /** Directories to be gone through, and whether what was touched in them counts as opened. */
   const queue = new Map<RelPath, boolean>();
+  /** Those of them that somebody has just listed: they do not wait until a whole tree has been gone through. */
+  const listed = new Map<RelPath, boolean>();
   let rest: { readonly paths: readonly RelPath[]; readonly counts: boolean; at: number } | undefined;
   let batch: { cancel(): void } | undefined;
   let working: { cancel(): void } | undefined;
@@ -104,40 +108,52 @@ export function createAccess(options: AccessOptions): Access {
     return there === null ? null : { path: now, atime: there };
   };
 
-  /** Stubs are read and armed in small portions: a folder may hold very many. */
+  const takeNext = (): typeof rest => {
+    for (const waiting of [listed, queue]) {
+      for (const [directory, counts] of waiting) {
+        waiting.delete(directory);
+        return { paths: stubsIn(directory), counts, at: 0 };
+      }
+    }
+    return undefined;
+  };
+
+  /** Stubs are read and armed in small portions: a folder may hold very many, and a tree very many folders. */
   const portion = (): void => {
     working = undefined;
     if (stopped) return;
-    if (rest === undefined) {
-      const [next] = queue;
-      if (next === undefined) return;
-      const [directory, counts] = next;
-      queue.delete(directory);
-      rest = { paths: stubsIn(directory), counts, at: 0 };
-    }
-    const { paths, counts, at } = rest;
     forgetOld();
-    for (const path of paths.slice(at, at + CHUNK)) {
-      const atime = stubs.atime(path);
-      if (atime === null || atime === ARMED_ATIME_NS) continue;
-      armAgain(path);
-      if (counts) count(path);
+    for (let looked = 0; looked < CHUNK; looked += A_FOLDER) {
+      rest ??= takeNext();
+      if (rest === undefined) return;
+      const { paths, counts, at } = rest;
+      const some = paths.slice(at, at + CHUNK - looked);
+      for (const path of some) {
+        const atime = stubs.atime(path);
+        if (atime === null || atime === ARMED_ATIME_NS) continue;
+        armAgain(path);
+        if (counts) count(path);
+      }
+      looked += some.length;
+      rest.at += some.length;
+      if (rest.at >= paths.length) rest = undefined;
     }
-    rest.at += CHUNK;
-    if (rest.at >= paths.length) rest = undefined;
-    if (rest !== undefined || queue.size > 0) working = timers.after(0, portion);
+    working = timers.after(0, portion);
   };
 
-  const enqueue = (directories: readonly RelPath[], counts: boolean): void => {
+  const enqueue = (directories: readonly RelPath[], counts: boolean, waiting = queue): void => {
     if (!linkAtime || stopped) return;
-    for (const directory of directories) queue.set(directory, counts || queue.get(directory) === true);
-    if (queue.size > 0) working ??= timers.after(0, portion);
+    for (const directory of directories) {
+      const known = queue.get(directory) === true || listed.get(directory) === true;
+      waiting.set(directory, counts || known);
+    }
+    working ??= timers.after(0, portion);
   };
 
   const after = (directory: RelPath, ms: number): { cancel(): void } =>
     timers.after(ms, () => {
       listings.delete(directory);
-      enqueue([directory], false);
+      enqueue([directory], false, listed);
     });
 
   return {

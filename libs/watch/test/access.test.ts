@@ -1,0 +1,39 @@
+import { ARMED_ATIME_NS, type RelPath } from '@lazysync/event-model';
+import { expect, test } from 'vitest';
+import { createAccess } from '../src/access.ts';
+import { FakeTimers, p } from './testing-tools.ts';
+
+test('a folder that was just listed is armed before the rest of a big tree', () => {
+  const clock = new FakeTimers();
+  const atimes = new Map<RelPath, bigint>();
+  const armedAt = new Map<RelPath, number>();
+  const folders = Array.from({ length: 5_000 }, (_, i) => p(`d${i}`));
+  const stubOf = (folder: RelPath): RelPath => p(`${folder}/f`);
+  for (const folder of folders) atimes.set(stubOf(folder), 5n);
+  const access = createAccess({
+    // A turn of the event loop takes its time.
+    timers: { now: () => clock.now(), after: (ms, call) => clock.after(Math.max(ms, 1), call) },
+    stubs: {
+      atime: (path) => atimes.get(path) ?? null,
+      arm: (path) => {
+        atimes.set(path, ARMED_ATIME_NS);
+        armedAt.set(path, clock.now());
+      },
+    },
+    stubsIn: (folder) => [stubOf(folder)],
+    linkAtime: true,
+    onAccess: () => undefined,
+  });
+  const last = p('d4999');
+
+  access.listing(last, true);
+  access.listing(last, false);
+  clock.advance(490);
+  access.rearm(folders);
+  clock.advance(20);
+  expect(armedAt.get(stubOf(last))).toBeLessThan(510);
+  expect(armedAt.size).toBeLessThan(folders.length);
+  clock.advance(1_000);
+  expect(armedAt.size).toBe(folders.length);
+  access.stop();
+});
