@@ -39,6 +39,17 @@ const PROCESSES_MS = 3500;
 const REDIS_MS = 1200;
 const WORKER_ENDS_MS = 7000;
 
+function makeState(state: string): void {
+  try {
+    fs.mkdirSync(state, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === null) throw error;
+    const message = `The state folder ${showPath(state)} can not be made (${code}): name another with --state.`;
+    throw code === 'ENOSPC' || code === 'EDQUOT' ? refused(message) : usage(message);
+  }
+}
+
 export async function startRun(plan: RunPlan, options: RunOptions): Promise<Run> {
   const { log, signal } = options;
   const owned: (() => Promise<void> | void)[] = [];
@@ -46,7 +57,7 @@ export async function startRun(plan: RunPlan, options: RunOptions): Promise<Run>
     for (let release = owned.pop(); release !== undefined; release = owned.pop()) await release();
   };
   try {
-    fs.mkdirSync(plan.state, { recursive: true, mode: 0o700 });
+    makeState(plan.state);
     for (const pair of plan.pairs) owned.push(lockState(pair));
     const redis = plan.redis ?? (await startRedis(plan.state, log, owned));
     signal.throwIfAborted();

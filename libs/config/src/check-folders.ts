@@ -244,6 +244,18 @@ export function judgeFolders(wishes: readonly PairWish[], mounts: readonly Mount
   }
 }
 
+function judgeStateToBe(file: string, { parent, dangling }: Extract<FolderFacts, { kind: 'absent' }>): void {
+  const shown = showPath(file);
+  const above = showPath(path.dirname(file));
+  if (dangling) throw new Refusal(`The state folder ${shown} is a link that leads nowhere: name another with --state.`);
+  if (parent?.kind === 'not-a-directory')
+    throw new Refusal(`The state folder ${shown} can not be made: ${above} is a file; name another with --state.`);
+  if (parent?.kind === 'directory' && !parent.canWrite)
+    throw new Refusal(
+      `The state folder ${shown} can not be made: this user may not write in ${above}; name another with --state.`,
+    );
+}
+
 /** The state folder may have to be made, with all folders above it. null: fine. */
 export function judgeState(
   file: string,
@@ -260,6 +272,7 @@ export function judgeState(
       throw new Refusal(`The state folder ${shown} can not be looked at: ${because(look.code)}.`);
     if (look.kind === 'directory' && !look.canWrite)
       throw new Refusal(`The state folder ${shown} can not be written by this user: name another with --state.`);
+    if (look.kind === 'absent') judgeStateToBe(file, look);
     const real = look.kind === 'directory' ? look.real : file;
     judgeStorage('state folder', shown, real, mounts);
     for (const pair of pairs)

@@ -142,6 +142,12 @@ test('the state folder lies outside of both folders', async () => {
     'a folder of a pair: name another with --state.',
   );
   expect(judgeState(join(top, 'file'), await lookWithin(join(top, 'file')), pairs, DISK)).toContain('is a file');
+  const inFile = join(top, 'file/state');
+  expect(judgeState(inFile, await lookWithin(inFile), pairs, DISK)).toContain(`can not be made: ${top}/file is a file`);
+  const absent = await lookWithin(join(top, 'state'));
+  if (absent.kind !== 'absent' || absent.parent?.kind !== 'directory') throw new Error(`seen: ${absent.kind}`);
+  const locked = { ...absent, parent: { ...absent.parent, canWrite: false } };
+  expect(judgeState(join(top, 'state'), locked, pairs, DISK)).toContain('this user may not write in');
 });
 
 test('rights: what was seen of them decides', async () => {
