@@ -38,8 +38,8 @@ export default defineConfig({
           pool: 'forks',
           maxWorkers: 2,
           fileParallelism: false, // they share CPU, ports and mounts: first make them right, then quick
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 180_000, // only a hang is to end here: the machine may be busy
+          hookTimeout: 180_000,
           sequence: { groupOrder: 1 },
         },
       },

@@ -274,6 +274,20 @@ function program(): Command {
       .option('--json', 'for scripts')
       .action(async (path, options) => (await import('./commands/conflicts.ts')).conflicts({ ...options, path })),
   );
+  root.addCommand(
+    aboutPairs(command('du', 'how much of each folder is here, and how much there is', 'lazysync du ~/work/photos'))
+      .argument('[PATH]', 'a folder or file in a pair')
+      .option('--json', 'for scripts')
+      .action(async (path, options) => (await import('./commands/du.ts')).du({ ...options, path })),
+  );
+  root.addCommand(
+    aboutPairs(
+      command('doctor', 'look at this machine and at pairs, and say what to do about what is wrong', 'lazysync doctor'),
+    )
+      .argument('[PATH]', 'a path in a pair')
+      .option('--json', 'for scripts')
+      .action(async (path, options) => (await import('./commands/doctor.ts')).doctor({ ...options, path })),
+  );
   for (const [name, what] of [
     ['approve', 'carry out what is held (deletes that nobody was seen doing)'],
     ['reject', 'take back what is held: the other side brings it back'],

@@ -108,6 +108,16 @@ describe('up', () => {
     expect([isStub('docs/b.txt'), isStub('docs/deep/c.txt')]).toEqual([false, false]);
     expect((await home.run(['problems'])).stdout).toBe('No problems.\n');
     expect((await home.run(['conflicts'])).stdout).toBe('No conflicts.\n');
+    expect((await home.run(['du'])).stdout.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
+      ['HERE', 'REMOTE', 'COPIES', 'STUBS'],
+      ['5 KB', '5 KB', '2', '0', 'docs/'],
+      ['5 KB', '5 KB', '4', '0', '.'],
+      [''],
+    ]);
+    const doctor = await home.run(['doctor', '--json']);
+    const { machine, pairs } = JSON.parse(doctor.stdout);
+    expect(machine.map(({ about }: { about: string }) => about)).toContain('inotify');
+    expect(pairs[0].findings).toContainEqual({ level: 'ok', about: 'runs', says: expect.any(String), mend: null });
 
     const since = performance.now();
     expect(await up.stop()).toMatchObject({ code: 0 });

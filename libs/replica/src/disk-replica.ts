@@ -69,7 +69,8 @@ export function createDiskReplica(options: DiskReplicaOptions): DiskReplica {
         const folder = await prepareOwnFolder(fs, wish, markerOptions);
         if (folder.kind === 'refused') return folder;
         const { readOnly, uuid } = folder;
-        return { kind: 'ready', uuid, probe: await probeTree(fs, { side, realRoot, readOnly, tag: wish.fresh }) };
+        const probe = await probeTree(fs, { side, realRoot, readOnly, tag: wish.fresh, now: () => clock.now() });
+        return { kind: 'ready', uuid, probe };
       },
       check: (uuid) => marker.check(uuid),
     },

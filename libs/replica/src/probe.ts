@@ -14,6 +14,8 @@ export interface ProbeOptions {
   readonly readOnly: boolean;
   /** Makes the probe's folder its own among several clients: letters, digits, dashes. */
   readonly tag: string;
+  /** ms since 1970. */
+  readonly now: () => number;
   readonly facts?: MountFacts;
 }
 
@@ -109,6 +111,25 @@ async function hasSymlinks(fs: FsPort, folder: string): Promise<boolean> {
   return (await fs.readlink(`${folder}/link`)) === 'target';
 }
 
+/** By the mtime of a file just written: the middle of the round trips is when the server has most likely written it. */
+async function clockAhead(fs: FsPort, folder: string, now: () => number): Promise<number | null> {
+  try {
+    const before = now();
+    await put(fs, `${folder}/clock`, 'x');
+    const after = now();
+    const file = await fs.openRead(`${folder}/clock`);
+    try {
+      return Number((await file.stat()).mtimeNs / 1_000_000n) - Math.round((before + after) / 2);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throwIfLost(error);
+    if (error instanceof FsError) return null;
+    throw error;
+  }
+}
+
 /** Not by readlink, which is answered from memory: by opening the link as a program does. */
 async function hasLinkAtime(fs: FsPort, folder: string, realRoot: string): Promise<boolean> {
   await put(fs, `${folder}/opened`, 'x');
@@ -136,6 +157,7 @@ export async function probeTree(fs: FsPort, options: ProbeOptions): Promise<Prob
     symlinks: false,
     linkAtime: false,
     mtimeStepNs: COARSEST,
+    clockAheadMs: null,
   };
   if (readOnly) return nothing;
   const folder = `${OWN_FOLDER}/probe-${options.tag}`;
@@ -143,15 +165,16 @@ export async function probeTree(fs: FsPort, options: ProbeOptions): Promise<Prob
   if (!(await can(async () => (await fs.mkdir(folder, 0o700), true)))) return nothing;
   try {
     const atime = side === 'local' && realRoot !== null ? realRoot : null;
-    const [hardLinks, exchange, noReplace, symlinks, linkAtime, mtimeStepNs] = await Promise.all([
+    const [hardLinks, exchange, noReplace, symlinks, linkAtime, mtimeStepNs, clockAheadMs] = await Promise.all([
       can(() => hasHardLinks(fs, folder)),
       can(() => hasExchange(fs, folder)),
       can(() => hasNoReplace(fs, folder)),
       can(() => hasSymlinks(fs, folder)),
       atime === null ? false : can(() => hasLinkAtime(fs, folder, atime)),
       mtimeStep(fs, folder),
+      clockAhead(fs, folder, options.now),
     ]);
-    return { ...known, hardLinks, exchange, noReplace, symlinks, linkAtime, mtimeStepNs };
+    return { ...known, hardLinks, exchange, noReplace, symlinks, linkAtime, mtimeStepNs, clockAheadMs };
   } finally {
     await removeFolder(fs, folder);
   }

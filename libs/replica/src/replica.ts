@@ -103,6 +103,8 @@ export interface Probe {
   readonly linkAtime: boolean;
   /** Step of mtimes in ns: 1n, 1_000_000_000n ... */
   readonly mtimeStepNs: bigint;
+  /** ms that the clock which sets its mtimes is ahead of this host's, as far as round trips let it be told; or null. */
+  readonly clockAheadMs: number | null;
   /** For how long a listing may be out of date, ms. */
   readonly listingCacheMs: number;
 }

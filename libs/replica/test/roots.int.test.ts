@@ -261,7 +261,7 @@ describe('anchor and pair file', () => {
 });
 
 describe('probe', () => {
-  const probing = { side: 'local', readOnly: false, tag: 'test-1' } as const;
+  const probing = { side: 'local', readOnly: false, tag: 'test-1', now: () => Date.now() } as const;
 
   it('finds out what a disk of this host can do, and leaves nothing behind', async () => {
     fs.mkdirSync(`${dir}/.lazysync/probe-test-1`, { recursive: true });
@@ -270,6 +270,17 @@ describe('probe', () => {
     expect(found).toMatchObject({ hardLinks: true, exchange: true, noReplace: true, symlinks: true, readOnly: false });
     expect(found).toMatchObject({ fsType: mountOf(dir)?.fsType, mtimeStepNs: 1n });
     expect(fs.readdirSync(`${dir}/.lazysync`)).toEqual([]);
+  });
+
+  it('tells how far the clock of the tree is ahead of ours', async () => {
+    fs.mkdirSync(`${dir}/.lazysync`);
+    const ahead = async (now: () => number): Promise<number> =>
+      (await probeTree(tree, { ...probing, now, realRoot: dir })).clockAheadMs ?? Number.NaN;
+    const before = Date.now();
+    const here = await ahead(() => Date.now());
+    // Sound however slow the machine is: never further off than the call took.
+    expect(Math.abs(here)).toBeLessThanOrEqual(Date.now() - before + 10);
+    expect(await ahead(() => Date.now() - 3_600_000)).toBeGreaterThan(3_590_000);
   });
 
   it('sees that an open through a link moves its atime', async () => {
@@ -372,7 +383,7 @@ it.runIf(process.getuid?.() === 0)('tmpfs is probed, and a mount over the root i
   }
   try {
     const inside = createDiskFs({ root: `${dir}/t`, mode: 'local' });
-    const probed = { side: 'local', realRoot: `${dir}/t`, readOnly: false, tag: 't' } as const;
+    const probed = { side: 'local', realRoot: `${dir}/t`, readOnly: false, tag: 't', now: () => Date.now() } as const;
     await inside.mkdir('.lazysync', 0o700);
     expect(await probeTree(inside, probed)).toMatchObject({ fsType: 'tmpfs', exchange: true, seesAllChanges: true });
     fs.writeFileSync(`${dir}/t/f`, 'x');
