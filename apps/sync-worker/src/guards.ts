@@ -3,9 +3,10 @@
  * that would order the removal not suddenly empty? An unmounted or swapped folder must never look like a delete.
  */
 
-import { ROOT, type Side, type Step } from '@lazysync/event-model';
-import { RemoteOffline } from '@lazysync/replica';
-import { emptiedRoot, PairHeld } from './holds.ts';
+import { type RelPath, ROOT, type Side, type Step } from '@lazysync/event-model';
+import { RemoteOffline, type Replica } from '@lazysync/replica';
+import { EmptyingRejected, emptiedRoot, PairHeld } from './holds.ts';
+import { lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
 
 const REMOVES: ReadonlySet<Step['kind']> = new Set(['remove', 'upload', 'dehydrate', 'move', 'hydrate']);
@@ -20,19 +21,51 @@ export async function checkRoot(ports: PairPorts, side: Side): Promise<void> {
   if (state.kind !== 'ok') throw new PairHeld(state.message, null);
 }
 
-/** More than one thing was at the top and now nothing is: a person has to say that this is meant. */
+/** Below this many entries in all, a lone folder at the top may be deleted like any other. */
+const FEW = 20;
+/** A name at the top that was there the last time: while it is, the root is not empty, and need not be listed. */
+const witnesses = new WeakMap<Replica, RelPath>();
+
+/** Is there so much at the top that a person has to say yes before all of it goes? */
+function isMuch(ports: PairPorts): boolean {
+  const [first, ...more] = ports.base.page(ROOT, { limit: 16 }).filter((row) => row.kind !== 'residual');
+  if (first === undefined || more.length > 0) return first !== undefined;
+  return first.kind === 'directory' && ports.base.counts().entries > FEW;
+}
+
+async function isEmpty(ports: PairPorts, side: Side): Promise<boolean> {
+  const replica = ports[side];
+  const witness = witnesses.get(replica);
+  if (witness !== undefined) {
+    const { kind } = await lookAt(replica, witness);
+    if (kind !== 'absent' && kind !== 'unknown') return false;
+  }
+  const [listing] = await replica.list([{ path: ROOT }]);
+  if (listing?.kind === 'unreadable') throw new RemoteOffline(`the ${side} root can not be read (${listing.reason})`);
+  if (listing?.kind !== 'listing') return listing?.kind === 'gone';
+  // What is never synced does not count: it was not in the base either.
+  const synced = listing.names.filter(
+    ({ name, entry }) =>
+      !ports.ignored(name as RelPath, entry.kind === 'directory') &&
+      ports.base.get(name as RelPath)?.kind !== 'residual',
+  );
+  const [first] = synced;
+  if (first !== undefined) witnesses.set(replica, first.name as RelPath);
+  return synced.length === 0 && !listing.partial;
+}
+
+/** There was something at the top and now nothing is: a person has to say that this is meant. */
 async function checkNotEmptied(ports: PairPorts, side: Side): Promise<void> {
   const hold = emptiedRoot(side);
-  if (ports.base.children(ROOT).length < 2) return;
-  const [listing] = await ports[side].list([{ path: ROOT }]);
-  if (listing?.kind === 'unreadable') throw new RemoteOffline(`the ${side} root can not be read (${listing.reason})`);
-  const empty =
-    listing?.kind === 'gone' || (listing?.kind === 'listing' && listing.names.length === 0 && !listing.partial);
-  if (!empty) {
+  if (!(await isEmpty(ports, side))) {
     if (ports.holds.decision(hold) !== null) ports.holds.close(hold);
-    return;
-  }
-  ports.holds.require(hold);
+  } else if (isMuch(ports) && ports.holds.require(hold) === 'reject') throw new EmptyingRejected(hold);
+}
+
+/** The yes for an emptied root was for what was there then: the next time it is asked for again. */
+export function forgetEmptied(ports: PairPorts): void {
+  const decided = (['local', 'remote'] as const).map(emptiedRoot).filter((hold) => ports.holds.decision(hold) !== null);
+  if (decided.length > 0 && !isMuch(ports)) for (const hold of decided) ports.holds.close(hold);
 }
 
 export async function guard(ports: PairPorts, step: Step): Promise<void> {

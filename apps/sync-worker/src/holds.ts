@@ -31,6 +31,15 @@ export class PairHeld extends Error {
   }
 }
 
+/** A person has said that the root was not meant to be emptied: what is gone there is to be brought back first. */
+export class EmptyingRejected extends Error {
+  readonly hold: Hold;
+  constructor(hold: Hold) {
+    super(`the ${hold.lost} folder was not meant to be emptied`);
+    this.hold = hold;
+  }
+}
+
 export function massDelete(lost: Side, paths: readonly string[], count: number, all: number): Hold | null {
   if (count <= MANY || count <= all * PART) return null;
   const id = createHash('sha256')

@@ -15,6 +15,7 @@ import {
   type PathView,
   type RelPath,
   ROOT,
+  type Side,
   type Step,
 } from '@lazysync/event-model';
 import type { Listing, Replica } from '@lazysync/replica';
@@ -54,7 +55,13 @@ export interface RescanProgress {
   readonly total: number;
 }
 
-export function createRescan(ports: PairPorts, settler: PathSettler, progress: (now: RescanProgress) => void) {
+export interface Rescan {
+  (root: RelPath): Promise<void>;
+  /** A whole root was emptied, and that was a mistake: what the other side still has is new there. */
+  readonly bringAllBack: (lost: Side) => Promise<void>;
+}
+
+export function createRescan(ports: PairPorts, settler: PathSettler, progress: (now: RescanProgress) => void): Rescan {
   const { base } = ports;
 
   function reportUnsyncable(listing: Listing | undefined, replica: Replica, visited: Set<RelPath>): void {
@@ -109,31 +116,34 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       const count = paths.reduce((sum, path) => sum + 1 + (base.hasBelow(path) ? base.below(path).length : 0), 0);
       const hold = massDelete(lost, paths, count, all);
       if (hold === null || ports.holds.require(hold) === 'approve') continue;
-      for (const path of paths) await bringBack(path);
+      await bringBack(lost, paths);
       ports.holds.close(hold);
       kept.push(...paths);
     }
     return kept;
   }
 
-  /** As if the base had never known it: what one side still has is new there. A stub has no content to bring back. */
-  async function bringBack(path: RelPath): Promise<void> {
-    const rows = [...base.below(path), ...[base.get(path)].filter((row) => row !== null)];
-    const [remote] = await ports.remote.look([path]);
-    base.record([{ kind: 'forget', path }], []);
-    if (remote?.kind === 'absent') {
-      for (const row of rows) {
-        if (row.kind !== 'file' || row.form !== 'stub') continue;
-        const why = 'its file is gone from the remote, and the delete was rejected';
-        base.record([{ kind: 'put', record: { kind: 'residual', path: row.path, side: 'local', why } }], []);
-        base.putProblem(
-          { code: 'failed', path: row.path, side: 'remote', message: `This stub leads nowhere: ${why}.` },
-          ports.now(),
-        );
+  /** As if the base had never known them: what one side still has is new there. A stub has no content to bring back. */
+  async function bringBack(lost: Side, paths: readonly RelPath[]): Promise<void> {
+    const seen = await ports[lost].look(paths);
+    const gone = paths.filter((_path, i) => seen[i]?.kind === 'absent');
+    const changes: BaseChange[] = gone.map((path) => ({ kind: 'forget', path }));
+    if (lost === 'remote') {
+      const why = 'its file is gone from the remote, and the delete was rejected';
+      const message = `This stub leads nowhere: ${why}.`;
+      const rows = gone.flatMap((path) => [...base.below(path), ...[base.get(path)].filter((row) => row !== null)]);
+      for (const { path } of rows.filter((row) => row.kind === 'file' && row.form === 'stub')) {
+        changes.push({ kind: 'put', record: { kind: 'residual', path, side: 'local', why } });
+        base.putProblem({ code: 'failed', path, side: 'remote', message }, ports.now());
       }
     }
-    await settler.settle(path, BOTH);
-    if (base.get(path)?.kind === 'directory') await rescan(path);
+    // CRASH: all of them are forgotten at once. After half of them the rest would be too few to be asked about, and would
+    // be deleted after all.
+    base.record(changes, []);
+    for (const path of gone) {
+      await settler.settle(path, BOTH);
+      if (base.get(path)?.kind === 'directory') await rescan(path);
+    }
   }
 
   async function rescan(root: RelPath): Promise<void> {
@@ -220,5 +230,11 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     base.record([{ kind: 'repointed', path: root }], []);
   }
 
-  return rescan;
+  const bringAllBack = (lost: Side): Promise<void> =>
+    bringBack(
+      lost,
+      base.children(ROOT).map(({ path }) => path),
+    );
+
+  return Object.assign(rescan, { bringAllBack });
 }

@@ -52,6 +52,7 @@ export function createTransfers(ports: PairPorts): Transfers {
   const later = new Set<{ cancel(): void }>();
   const timers = ports.timers ?? processTimers;
   let gathering: { cancel(): void } | null = null;
+  let waking: { cancel(): void } | null = null;
   let paused = false;
   let closed = false;
 
@@ -120,12 +121,29 @@ export function createTransfers(ports: PairPorts): Transfers {
     } catch (error) {
       if (error instanceof RemoteOffline) {
         queue.unshift(id);
-        paused = true;
+        pause();
         return;
       }
       tryLater(job);
       if (!(error instanceof PairHeld)) throw error;
     }
+  }
+
+  /**
+   * RACE: the remote may have been heard of again before the call that was given up says so: nobody else would wake us
+   * then, so we look for ourselves, too.
+   */
+  function pause(): void {
+    paused = true;
+    waking ??= timers.after(AGAIN_MS, () => {
+      waking = null;
+      resume();
+    });
+  }
+
+  function resume(): void {
+    paused = false;
+    pump();
   }
 
   /** The row stays: what lies in the stage folder is known by it, and nobody else asks for this path meanwhile. */
@@ -194,16 +212,14 @@ export function createTransfers(ports: PairPorts): Transfers {
     get active() {
       return jobs.size;
     },
-    resume() {
-      paused = false;
-      pump();
-    },
+    resume,
     announceAgain() {
       for (const { transfer } of jobs.values()) if (transfer.state === 'staged') announce(transfer);
     },
     async close() {
       closed = true;
       gathering?.cancel();
+      waking?.cancel();
       for (const waiting of later) waiting.cancel();
       await Promise.allSettled([...running]);
     },

@@ -11,7 +11,8 @@ import type { PairState } from '@lazysync/base';
 import { type Changeset, ROOT } from '@lazysync/event-model';
 import type { LaneHandlers, Verdict } from '@lazysync/queue';
 import { RemoteOffline } from '@lazysync/replica';
-import { type Decided, PairHeld } from './holds.ts';
+import { forgetEmptied } from './guards.ts';
+import { type Decided, EmptyingRejected, PairHeld } from './holds.ts';
 import { type PairPorts, processTimers } from './ports.ts';
 import { replayJournal } from './replay-journal.ts';
 import { createRescan } from './rescan.ts';
@@ -170,6 +171,17 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     throw error;
   }
 
+  async function workOrBringBack(changeset: Changeset, signal: AbortSignal) {
+    try {
+      return await worker.work(changeset, signal);
+    } catch (error) {
+      if (!(error instanceof EmptyingRejected)) throw error;
+      await rescan.bringAllBack(error.hold.lost);
+      ports.holds.close(error.hold);
+      return await worker.work(changeset, signal);
+    }
+  }
+
   async function handle(changeset: Changeset, { signal }: { readonly signal: AbortSignal }): Promise<Verdict> {
     idleTimer?.cancel();
     if (state === 'held' && ports.now() < heldUntil) return { kind: 'wait', ms: RETRY_HELD_MS, why };
@@ -177,7 +189,8 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
       await comeBack();
       misses = 0;
       if (state !== 'starting') enter('syncing');
-      const outcomes = await worker.work(changeset, signal);
+      const outcomes = await workOrBringBack(changeset, signal);
+      forgetEmptied(ports);
       noteChange();
       if (changeset.events.some((event) => event.kind === 'rescan' && event.path === ROOT && event.why === 'start')) {
         base.setMeta('ready', hooks.boot);
@@ -210,6 +223,8 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
       const hold = ports.holds.decide(decided);
       if (hold === null) return 'Nothing is held.';
       heldUntil = 0;
+      // Who asks right after a yes is to wait for what comes of it.
+      if (state === 'held') enter('syncing');
       return decided === 'approve'
         ? 'Approved: the deletes are carried out.'
         : 'Rejected: what is gone is brought back.';

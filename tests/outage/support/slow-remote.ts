@@ -32,9 +32,10 @@ export class SlowRemote {
     this.#run('up', ...options);
   }
 
-  #run(command: string, ...options: readonly string[]): void {
+  #run(command: string, ...options: readonly string[]): string {
     const ran = spawnSync(PROGRAM, [command, this.dir, ...options], { encoding: 'utf8', timeout: 60_000 });
     if (ran.status !== 0) throw new Error(`slow-remote ${command}: ${ran.stdout}${ran.stderr}`);
+    return ran.stdout;
   }
 
   b(...rel: string[]): string {
@@ -52,6 +53,15 @@ export class SlowRemote {
   /** Resets the connections. */
   drop(): void {
     this.#run('drop');
+  }
+
+  /** Bytes sent to the server since `resetStats`. */
+  sent(): number {
+    return (JSON.parse(this.#run('stats')) as { up_bytes: number }).up_bytes;
+  }
+
+  resetStats(): void {
+    this.#run('reset-stats');
   }
 
   down(): void {

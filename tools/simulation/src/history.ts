@@ -38,6 +38,8 @@ export interface UserAction {
   readonly client: number;
   readonly path: number;
   readonly to: number;
+  /** At that very path, not at whatever there is. */
+  readonly exact?: boolean;
   /** Calls of the program since the action before, or REST. */
   readonly gap: number;
 }
@@ -45,6 +47,7 @@ export interface UserAction {
 export type FateKind =
   | 'crash'
   | 'crash-lane'
+  | 'crash-step'
   | 'outage'
   | 'remount'
   | 'scan-local'
@@ -53,6 +56,8 @@ export type FateKind =
   | 'fault-local'
   | 'fault-remote'
   | 'unmount'
+  | 'empty-local'
+  | 'empty-remote'
   | 'replay'
   | 'wait';
 
@@ -94,6 +99,8 @@ export interface Limits {
   readonly cacheMs: readonly number[];
   readonly coarse: boolean;
   readonly plain: boolean;
+  /** Deeds that belong together, too. */
+  readonly motifs?: boolean;
 }
 
 export const EVERYTHING: Limits = {
@@ -101,6 +108,7 @@ export const EVERYTHING: Limits = {
   fates: [
     'crash',
     'crash-lane',
+    'crash-step',
     'outage',
     'remount',
     'scan-local',
@@ -109,6 +117,8 @@ export const EVERYTHING: Limits = {
     'fault-local',
     'fault-remote',
     'unmount',
+    'empty-local',
+    'empty-remote',
     'replay',
     'wait',
   ],
@@ -119,6 +129,7 @@ export const EVERYTHING: Limits = {
   cacheMs: [0, 0, 1_000, 20_000],
   coarse: true,
   plain: false,
+  motifs: true,
 };
 
 const WRITING: readonly Deed[] = ['overwrite', 'save', 'mkdir'];
@@ -132,6 +143,66 @@ const gap = fc.oneof(
   { weight: 4, arbitrary: fc.nat(60) },
   { weight: 2, arbitrary: fc.nat(300) },
 );
+
+/**
+ * Deeds that only come to something after one another: chance alone would have them follow each other too seldom.
+ * `p` and `q` stand for two paths, `hidden` for one that is never synced.
+ */
+const MOTIFS: readonly (readonly (readonly [Deed, Where, 'p' | 'q' | 'hidden', ('p' | 'q' | 'hidden')?])[])[] = [
+  [
+    ['overwrite', 'host', 'p'],
+    ['read', 'local', 'p'],
+    ['chmod', 'local', 'p'],
+  ],
+  [
+    ['overwrite', 'host', 'p'],
+    ['read', 'local', 'p'],
+    ['touch', 'local', 'p'],
+    ['overwrite', 'host', 'p'],
+  ],
+  [
+    ['overwrite', 'host', 'p'],
+    ['copy', 'local', 'p', 'q'],
+    ['save', 'local', 'q'],
+  ],
+  // Out of sight and back: by then its file lies in the trash.
+  [
+    ['overwrite', 'host', 'p'],
+    ['move', 'local', 'p', 'hidden'],
+    ['move', 'local', 'hidden', 'q'],
+  ],
+  [
+    ['overwrite', 'host', 'p'],
+    ['save', 'local', 'p'],
+    ['save', 'host', 'p'],
+  ],
+];
+const HIDDEN = PATHS.indexOf('c.ign');
+
+function motif(limits: Limits, gap: fc.Arbitrary<number>): fc.Arbitrary<readonly UserAction[]> {
+  const path = fc.nat(limits.paths - 1);
+  return fc
+    .record({
+      acts: fc.constantFrom(...MOTIFS),
+      p: path,
+      q: path,
+      client: fc.nat(limits.clients - 1),
+      gaps: fc.array(gap, { minLength: 4, maxLength: 4 }),
+    })
+    .map(({ acts, p, q, client, gaps }) => {
+      const at = { p, q, hidden: HIDDEN };
+      return acts.map(([deed, where, from, to], i) => ({
+        kind: 'user',
+        deed,
+        where,
+        client,
+        path: at[from],
+        to: at[to ?? 'q'],
+        exact: true,
+        gap: gaps[i] ?? REST,
+      }));
+    });
+}
 
 export function histories(limits: Limits): fc.Arbitrary<History> {
   const path = fc.nat(limits.paths - 1);
@@ -155,11 +226,17 @@ export function histories(limits: Limits): fc.Arbitrary<History> {
     fate: limits.fates.length === 0 ? fc.constant('wait' as const) : fc.constantFrom(...limits.fates),
     client,
     path,
-    n: fc.nat(80),
+    // Most kills come while something is at work.
+    n: fc.oneof(fc.nat(12), fc.nat(80)),
     gap,
   });
-  const action: fc.Arbitrary<Action> =
+  const single: fc.Arbitrary<Action> =
     limits.fates.length === 0 ? user : fc.oneof({ weight: 3, arbitrary: user }, { weight: 1, arbitrary: fate });
+  const one = single.map((action): readonly Action[] => [action]);
+  const few =
+    limits.motifs === true
+      ? fc.oneof({ weight: 5, arbitrary: one }, { weight: 1, arbitrary: motif(limits, gap) })
+      : one;
   return fc.record({
     seed: fc.nat(0x7fff_ffff),
     clients: limits.clients === 1 ? fc.constant(1 as const) : fc.constantFrom(1 as const, 2 as const),
@@ -171,7 +248,7 @@ export function histories(limits: Limits): fc.Arbitrary<History> {
       : fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
     astray: limits.plain ? fc.constant(false) : fc.boolean(),
     before: fc.array(user, { maxLength: 6 }),
-    actions: fc.array(action, { minLength: 1, maxLength: limits.length }),
+    actions: fc.array(few, { minLength: 1, maxLength: limits.length }).map((all) => all.flat()),
   });
 }
 

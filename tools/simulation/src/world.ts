@@ -328,7 +328,10 @@ export function createWorld(history: History, options: RunOptions = {}) {
 
   function callsOf(action: UserAction): { readonly calls: user.Call[]; readonly about: string } {
     const shell = shellOf(action);
-    const path = ON_SOMETHING.has(action.deed) ? somethingOf(shell.tree, action.path) : (PATHS[action.path] as string);
+    const path =
+      ON_SOMETHING.has(action.deed) && action.exact !== true
+        ? somethingOf(shell.tree, action.path)
+        : (PATHS[action.path] as string);
     const to = action.deed === 'swap' ? somethingOf(shell.tree, action.to) : (PATHS[action.to] as string);
     const relative = random.chance(0.5) ? (to.split('/').at(-1) as string) : `/elsewhere/${to}`;
     return { calls: deedCalls(action.deed, shell, path, to, relative), about: `${path} ${to}` };
@@ -426,7 +429,28 @@ export function createWorld(history: History, options: RunOptions = {}) {
     });
   }
 
-  let crashing: { readonly client: Client; readonly loseLane: boolean; left: number } | null = null;
+  /** Somebody, or some accident, takes all there is at the top, and puts it back now and then. */
+  function emptyAll(client: Client, where: 'local' | 'host', n: number): void {
+    const tree = where === 'local' ? client.local : remote;
+    const top = [...(tree.peek('')?.names.keys() ?? [])].filter((name) => !isOwnPath(name));
+    if (n % 2 === 0) {
+      const shell: user.Shell = { tree, through: () => null, opened: () => undefined, touched: () => undefined };
+      for (const name of top) for (const call of user.remove(shell, name)) user.attempt(call);
+      return;
+    }
+    const aside = (name: string): string => `.lazysync/aside ${name}`;
+    for (const name of top) user.attempt(() => tree.rename(name, aside(name), false, 'user'));
+    scheduler.schedule(20 + n * 3, () => {
+      for (const name of top) user.attempt(() => tree.rename(aside(name), name, false, 'user'));
+      // Something new lies there by now: what was put aside stays there, by the hand of who did it.
+      tree.walk((path, node) => {
+        if (path.startsWith(aside('')) && node.kind === 'file') census.destroyed(node.text);
+      });
+    });
+  }
+
+  let crashing: { readonly client: Client; readonly loseLane: boolean; readonly inStep: boolean; left: number } | null =
+    null;
 
   function fate(action: FateAction): void {
     trace(`FATE ${tell(action)}`);
@@ -436,8 +460,11 @@ export function createWorld(history: History, options: RunOptions = {}) {
     switch (action.fate) {
       case 'crash':
       case 'crash-lane':
-        crashing = { client, loseLane: action.fate === 'crash-lane', left: action.n };
+      case 'crash-step': {
+        const inStep = action.fate === 'crash-step';
+        crashing = { client, loseLane: action.fate === 'crash-lane', inStep, left: inStep ? action.n % 12 : action.n };
         break;
+      }
       case 'outage':
         client.outage();
         scheduler.schedule(10 + action.n * 4, () => client.heal());
@@ -465,6 +492,10 @@ export function createWorld(history: History, options: RunOptions = {}) {
       case 'unmount':
         unmount(client, action.n);
         break;
+      case 'empty-local':
+      case 'empty-remote':
+        emptyAll(client, action.fate === 'empty-local' ? 'local' : 'host', action.n);
+        break;
       case 'replay':
         for (const job of client.done) client.publish(job.events);
         break;
@@ -478,6 +509,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
   scheduler.fate = (owner) => {
     const due = crashing;
     if (due === null || !owner.name.startsWith(due.client.name) || owner.name.endsWith('watcher')) return 'goes-on';
+    if (due.inStep && due.client.busy.size === 0) return 'goes-on';
     if (due.left-- > 0) return 'goes-on';
     crashing = null;
     const after = random.chance(0.5);
