@@ -27,6 +27,8 @@ export default defineConfig({
           include: ['{libs,apps,tools}/**/test/**/*.test.ts', 'bench/test/**/*.test.ts'],
           exclude: [...skipped, ...slow],
           isolate: false,
+          // A busy machine is slow: no test is to fail by that.
+          testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },

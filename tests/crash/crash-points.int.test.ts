@@ -5,7 +5,7 @@
  *
  * Most deaths are played: the process stands still for good at the point, and another base and other ports go on with
  * what lies on the disk. Some are real: a process of its own ends itself by SIGKILL. `npm run test:crash` takes all
- * points of all three kinds of remotes; the normal run takes a sample.
+ * points of all four kinds of remotes; the normal run takes a sample.
  */
 import { afterAll, expect, test } from 'vitest';
 import { crashed, type Reference, type Runner, referenceOf } from './support/crash-run.ts';
@@ -16,7 +16,7 @@ import { boot, dropWorld, makeWorld } from './support/world.ts';
 import type { Abilities } from './support/wrap.ts';
 
 const ALL = process.env.LAZYSYNC_CRASH === 'all';
-const KINDS: readonly Abilities[] = ['disk', 'sshfs', 'no-links'];
+const KINDS: readonly Abilities[] = ['disk', 'sshfs', 'no-links', 'capture'];
 /** Of each action, in the normal run. */
 const SAMPLE = 6;
 const LIMIT = 1_800_000;
@@ -62,7 +62,7 @@ async function run(
 }
 
 for (const [index, scenario] of SCENARIOS.entries()) {
-  const kinds = ALL ? KINDS : KINDS.filter((_kind, i) => i === index % 3);
+  const kinds = ALL ? KINDS : KINDS.filter((_kind, i) => i === index % KINDS.length);
   for (const kind of kinds) {
     test(`${scenario.name}, remote: ${kind}`, { timeout: LIMIT }, async () => {
       const reference = await referenceOf(scenario, kind);

@@ -87,6 +87,7 @@ describe('up', () => {
           conflicts: 0,
           problems: 0,
           held: 0,
+          openReplaces: 0,
           lastChange: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
           redis: 'up',
           watchers: [{ pid: expect.any(Number), host: expect.any(String) }],

@@ -24,6 +24,7 @@ const report: PairReport = {
     conflicts: 0,
     problems: 1,
     held: 1,
+    openReplaces: 0,
     lastChange: null,
     redis: 'up',
     watchers: [{ pid: 12, host: 'box' }],

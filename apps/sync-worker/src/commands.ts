@@ -137,8 +137,10 @@ export function createCommands(
           return 'looked at everything';
         case 'restore':
           return restore(path, arg);
-        case 'empty-trash':
-          return emptyTrash(ports, Number(arg) || 0);
+        case 'empty-trash': {
+          const [age, most] = arg.split(',');
+          return emptyTrash(ports, Number(age) || 0, most === undefined ? Number.POSITIVE_INFINITY : Number(most));
+        }
       }
     },
   };

@@ -21,7 +21,16 @@ async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: S
   shutdown.own(`publisher of ${pair.id}`, () => publisher.close());
   const { id, local, remote, state, settings } = pair;
   const opening = openPair(
-    { id, local, remote, state, ignore: settings.ignore, hydrate: settings.hydrate },
+    {
+      id,
+      local,
+      remote,
+      state,
+      ignore: settings.ignore,
+      hydrate: settings.hydrate,
+      replace: settings.replace,
+      keepOverwritten: settings.trash.overwritten,
+    },
     ENDPOINT,
     (events) => publisher.publish(events),
     log,
@@ -90,7 +99,7 @@ async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: S
   shutdown.own(`marker of ${id}`, () => marker.close());
   shutdown.own(
     `trash of ${id}`,
-    keepTrashSmall((event) => publisher.publish([event]), settings.trash.keep),
+    keepTrashSmall((event) => publisher.publish([event]), settings.trash),
   );
   log.info({ pair: id, local, remote }, 'at work');
 }

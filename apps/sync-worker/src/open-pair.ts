@@ -31,6 +31,9 @@ export interface PairConfig {
   readonly state: string;
   readonly ignore: readonly string[];
   readonly hydrate: HydrationPolicy;
+  readonly replace: 'rename' | 'capture';
+  /** Overwritten versions stay in the trash. */
+  readonly keepOverwritten: boolean;
 }
 
 export interface OpenedPair {
@@ -132,6 +135,7 @@ function policyOf(config: PairConfig): Policy {
     remoteRoot: config.remote,
     anchor: anchorOf(config.local),
     compareLimit: COMPARE_LIMIT,
+    replace: config.replace,
     conflictPath: (at) => {
       const stamp = new Date().toISOString();
       // A path may be planned more than once before anything is done: only a name that is taken has a further one.
@@ -228,6 +232,7 @@ export async function openPair(
     hydration: createHydration(config.hydrate, () => base.pins()),
     holds: createHolds(base, () => Date.now()),
     downloads: DOWNLOADS,
+    keepOverwritten: config.keepOverwritten,
   };
   const onRemote = (hear: (heard: RemoteHeard) => void): void => {
     const tell = (): void => {

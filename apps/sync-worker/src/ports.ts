@@ -39,6 +39,8 @@ export interface PairPorts {
   readonly hydration: Hydration;
   /** How many downloads run side by side. */
   readonly downloads: number;
+  /** Left out: they are kept. */
+  readonly keepOverwritten?: boolean;
   /** Left out: the process's own. */
   readonly timers?: PairTimers;
 }

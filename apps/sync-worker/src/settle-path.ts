@@ -29,6 +29,7 @@ import { fill, lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
 import { removeRemoteTree } from './remove-tree.ts';
 import { replayIntent } from './replay-journal.ts';
+import { dropOverwritten } from './trash.ts';
 
 /** A path that keeps changing under our hands is left for later. */
 const MAX_TURNS = 12;
@@ -166,6 +167,12 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     base.record(changes, [slot], acts, ports.now());
     if (outcome.kind === 'done') {
       hooks.changed();
+      if (outcome.open === true) base.setMeta('open-replaces', String(Number(base.meta('open-replaces') ?? 0) + 1));
+      // What was buried may turn up elsewhere, and has its content only there.
+      const overwritten = step.kind === 'upload' || step.kind === 'dehydrate';
+      const needed = changes.some((change) => change.kind === 'bury');
+      if (ports.keepOverwritten === false && overwritten && outcome.trashed !== undefined && !needed)
+        await dropOverwritten(ports, step.side, slot);
       ports.log('debug', 'step done', { step: step.kind, side: step.side, path: step.path });
     }
     return outcome;

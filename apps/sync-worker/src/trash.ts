@@ -3,7 +3,9 @@ import { joinPath, OWN_FOLDER, type RelPath, relPath, type Side } from '@lazysyn
 import type { PairPorts } from './ports.ts';
 
 const TRASH = relPath(`${OWN_FOLDER}/trash`);
-const SLOT = /^(\d{4})(\d\d)(\d\d)t(\d\d)(\d\d)(\d\d)-[a-z0-9]+-\d+$/;
+const SLOT = /^(\d{4})(\d\d)(\d\d)t(\d\d)(\d\d)(\d\d)-[a-z0-9]+-\d+x?$/;
+/** Younger than this, ms, nothing goes because there is too much. */
+const SAFE_MS = 86_400_000;
 
 export interface TrashItem {
   readonly side: Side;
@@ -60,22 +62,74 @@ export async function listTrash(ports: PairPorts, limit: number): Promise<readon
   return items.sort((a, b) => (b.removedAt ?? 0) - (a.removedAt ?? 0)).slice(0, limit);
 }
 
-/** For good: what was removed at least `minAgeMs` ago. */
-export async function emptyTrash(ports: PairPorts, minAgeMs: number): Promise<string> {
+/** Bytes of all files in a slot. */
+async function sizeOf(ports: PairPorts, side: Side, slot: string): Promise<number> {
+  let bytes = 0;
+  const level: RelPath[] = [joinPath(TRASH, slot)];
+  while (level.length > 0) {
+    for (const listing of await ports[side].list(level.splice(0, 64).map((path) => ({ path })))) {
+      if (listing.kind !== 'listing') continue;
+      for (const { name, entry } of listing.names) {
+        if (entry.kind === 'directory') level.push(joinPath(listing.path, name));
+        if (entry.kind === 'file') bytes += entry.stat.size;
+      }
+    }
+  }
+  return bytes;
+}
+
+interface Aged {
+  readonly slot: string;
+  /** ms; null: its name does not tell. */
+  readonly age: number | null;
+}
+
+/** The oldest that have to go so that at most `most` bytes stay. */
+async function tooMuch(ports: PairPorts, side: Side, slots: readonly Aged[], most: number): Promise<string[]> {
+  if (!Number.isFinite(most)) return [];
+  const gone: string[] = [];
+  let left = most;
+  // The newest first: they stay as long as there is room.
+  for (const { slot, age } of [...slots].sort((a, b) => (a.age ?? 0) - (b.age ?? 0))) {
+    left -= await sizeOf(ports, side, slot);
+    if (left < 0 && age !== null && age >= SAFE_MS) gone.push(slot);
+  }
+  return gone;
+}
+
+/** For good: what was removed at least `minAgeMs` ago, and the oldest of the rest if it is more than `most` bytes on a side. */
+export async function emptyTrash(
+  ports: PairPorts,
+  minAgeMs: number,
+  most: number = Number.POSITIVE_INFINITY,
+): Promise<string> {
   let count = 0;
   for (const side of ['local', 'remote'] as const) {
-    const old = (await slotsOf(ports, side)).filter((slot) => {
+    const slots = (await slotsOf(ports, side)).map((slot): Aged => {
       const at = removedAt(slot);
-      return minAgeMs === 0 || (at !== null && ports.now() - at >= minAgeMs);
+      return { slot, age: at === null ? null : ports.now() - at };
     });
-    // Tombstones first: a move out of a trash that is gone must not be tried.
-    if (side === 'remote')
-      ports.base.record(
-        old.map((slot) => ({ kind: 'forget', path: joinPath(TRASH, slot) })),
-        [],
-      );
-    await ports[side].purge(old);
-    count += old.length;
+    const isOld = ({ age }: Aged): boolean => minAgeMs === 0 || (age !== null && age >= minAgeMs);
+    const rest = slots.filter((one) => !isOld(one));
+    const gone = [...slots.filter(isOld).map(({ slot }) => slot), ...(await tooMuch(ports, side, rest, most))];
+    await purge(ports, side, gone);
+    count += gone.length;
   }
   return `${count} removed for good`;
+}
+
+async function purge(ports: PairPorts, side: Side, slots: readonly string[]): Promise<void> {
+  // Tombstones first: a move out of a trash that is gone must not be tried.
+  if (side === 'remote') {
+    ports.base.record(
+      slots.map((slot) => ({ kind: 'forget', path: joinPath(TRASH, slot) })),
+      [],
+    );
+  }
+  await ports[side].purge(slots);
+}
+
+/** The pair is set not to keep what was overwritten: a step's own slot goes. Nothing may lead there any more. */
+export async function dropOverwritten(ports: PairPorts, side: Side, slot: string): Promise<void> {
+  await purge(ports, side, [slot]);
 }

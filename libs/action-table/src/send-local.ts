@@ -29,7 +29,8 @@ function sendFile(it: Case): Decision {
     }
   }
   const why = remote.kind === 'absent' ? 'new in local' : 'changed in local';
-  return finalStep({ kind: 'upload', side: 'remote', path: view.path, source: local.stat, expected: remote }, why);
+  const step: Step = { kind: 'upload', side: 'remote', path: view.path, source: local.stat, expected: remote };
+  return finalStep(it.policy.replace === 'capture' && remote.kind === 'file' ? { ...step, capture: true } : step, why);
 }
 
 function sendDirectory(it: Case): Decision {

@@ -274,3 +274,24 @@ describe('a conflict name is as long as it may be', () => {
     expect(named(`a.${'e'.repeat(16)}`)).toBe(`a.${'e'.repeat(16)} (conflict 2026-03-04 050607 box)`);
   });
 });
+
+describe('replace: capture', () => {
+  const step = (remote: Entry, replace?: 'rename' | 'capture'): Step | null => {
+    const local = file(stat(3, 2000, 11));
+    const of = replace === undefined ? policy : { ...policy, replace };
+    const decision = planPath(
+      view('f', { base: remote.kind === 'absent' ? null : copy, local, remote, origin: null }),
+      cause(),
+      of,
+    );
+    return decision.kind === 'step' ? decision.step : null;
+  };
+
+  test('takes the old version away first, where there is one', () => {
+    expect(step(file(there), 'capture')).toMatchObject({ kind: 'upload', capture: true });
+    expect(step(absent, 'capture')).not.toHaveProperty('capture');
+    expect(step(file(there), 'rename')).not.toHaveProperty('capture');
+    expect(step(file(there))).not.toHaveProperty('capture');
+    expect(step(absent, 'capture')).toMatchObject({ kind: 'upload' });
+  });
+});

@@ -81,6 +81,11 @@ const settingFields = {
       { error: 'must be settings such as { keep: 30d, maxSize: 10GiB }' },
     )
     .prefault({}),
+  /**
+   * How a version of the remote is replaced: `rename` leaves two round trips in which a save by another host would be
+   * overwritten (none next to the disk), `capture` none, but the name is absent for moments.
+   */
+  replace: word(['rename', 'capture']).default('rename'),
   /** ms of quiet after which what happened at a path is published. */
   settle: duration.default(200),
 };

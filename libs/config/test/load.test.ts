@@ -22,6 +22,7 @@ pairs:
     watch: { local: auto }                 # auto | chokidar | inotify
     width: 1
     inlineLimit: 8MiB
+    replace: capture
     trash: { keep: 30d, maxSize: 10GiB, overwritten: on }
 `);
   expect(loaded).toEqual({
@@ -39,6 +40,7 @@ pairs:
           watch: { local: 'auto' },
           width: 1,
           inlineLimit: 8 * 2 ** 20,
+          replace: 'capture',
           trash: { keep: 30 * 86_400_000, maxSize: 10 * 2 ** 30, overwritten: true },
           settle: 200,
         },
@@ -80,6 +82,10 @@ test.each([
   [
     'pairs:\n  - remote: /r\n    local: /l\n    scan: { remote: often }',
     /:4:21: pairs\[0\]\.scan\.remote must be a duration such as 200ms, 2s, 5m or 30d\.$/,
+  ],
+  [
+    'pairs:\n  - remote: /r\n    local: /l\n    replace: sometimes',
+    /:4:14: pairs\[0\]\.replace must be one of rename, capture\.$/,
   ],
   [
     'pairs:\n  - remote: /r\n    local: /l\n    width: 1.5',

@@ -41,7 +41,7 @@ export interface CommandEvent {
   readonly path: RelPath;
   readonly id: string;
   readonly command: CommandName;
-  /** Of pin and unpin the pattern; of restore `<side>:<slot>`; of empty-trash the least age in ms. */
+  /** Of pin and unpin the pattern; of restore `<side>:<slot>`; of empty-trash the least age in ms, and how many bytes may stay after a comma. */
   readonly arg?: string;
 }
 

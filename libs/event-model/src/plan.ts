@@ -17,6 +17,8 @@ export type Step =
       readonly path: RelPath;
       readonly source: FileStat;
       readonly expected: Entry;
+      /** The old version leaves its name first, so that no save of another host can be replaced. */
+      readonly capture?: true;
     }
   /** A stub becomes the copy that a transfer has staged. */
   | {
@@ -83,6 +85,8 @@ export type StepOutcome =
       readonly source?: FileStat;
       /** Where the old thing went, relative to the root of its side. */
       readonly trashed?: RelPath;
+      /** A save of another host within the last moments of this replace would have been overwritten unseen. */
+      readonly open?: true;
     }
   /** The precondition did not hold: plan again. */
   | { readonly kind: 'stale'; readonly saw: Entry }
@@ -175,6 +179,8 @@ export interface Policy {
   readonly anchor: string;
   /** Same size, other mtime: contents up to this many bytes are compared before a copy is taken for out of date. */
   readonly compareLimit: number;
+  /** How a version of the remote is replaced: `capture` never overwrites a rival's, but leaves the name absent for moments. */
+  readonly replace?: 'rename' | 'capture';
   /** A free name for the local version of a path that both sides changed. */
   readonly conflictPath: (path: RelPath) => RelPath;
 }

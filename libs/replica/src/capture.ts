@@ -48,6 +48,15 @@ export async function moveName(it: TreeContext, from: string, to: string): Promi
   }
 }
 
+/** What a step has captured is nothing of its any more: it only stays in the trash. */
+export async function setTrashAside(it: TreeContext, slot: string): Promise<void> {
+  const folder = `${OWN_FOLDER}/trash/${slot}`;
+  await moveName(it, folder, `${folder}${ASIDE}`);
+}
+
+/** Ends the name of a trash folder that was set aside. */
+export const ASIDE = 'x';
+
 export type Captured =
   | { readonly kind: 'captured'; readonly trashed: RelPath; readonly found: Entry }
   | { readonly kind: 'absent' };

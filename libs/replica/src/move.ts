@@ -52,11 +52,42 @@ async function moveFile(it: TreeContext, order: Order, step: Move): Promise<Step
   }
   const after = await it.look(step.path);
   if (!isExpected(it.side, step.expected, after)) {
-    await it.fs.unlink(step.path);
+    // Anything but a file was never put there by us.
+    if (after.kind === 'file') await dropTarget(it, order);
     return { kind: 'stale', saw: after };
   }
   await dropSource(it, order);
   return { kind: 'done', after };
+}
+
+/** Where what lies under the new name goes to be looked at. */
+function outPath(slot: string): string {
+  return `${stagePath(slot)}.out`;
+}
+
+/**
+ * The new name shows another file than was to be moved: either the source has changed, and this is its second name, or
+ * somebody has put a file of theirs there by now. It is taken out to be told apart.
+ */
+async function dropTarget(it: TreeContext, order: Order): Promise<void> {
+  try {
+    await it.fs.rename(order.step.path, outPath(order.slot));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  await finishDropTarget(it, order);
+}
+
+/** What lies outside, if anything does, is a second name of the source, or goes back to the new name. */
+export async function finishDropTarget(it: TreeContext, order: Order): Promise<void> {
+  const step = order.step as Move;
+  const out = outPath(order.slot);
+  const found = sure(await it.look(out), out);
+  if (found.kind === 'absent') return;
+  const source = sure(await it.look(step.from), step.from);
+  if (isExpected(it.side, found, source)) await dropName(it.fs, out);
+  else await giveBack(it, order.slot, out, step.path);
 }
 
 /** The file has its new name: the old one is captured, looked at, and only then dropped. */
@@ -87,14 +118,26 @@ export async function dropCaptured(it: TreeContext, order: Order): Promise<void>
 /** What was taken out from under the old name goes back to it, or, if that is taken by now, to the trash. */
 export async function returnCaptured(it: TreeContext, order: Order): Promise<void> {
   const step = order.step as Move;
-  const staged = stagePath(order.slot);
+  await giveBack(it, order.slot, stagePath(order.slot), step.from);
+}
+
+async function giveBack(it: TreeContext, slot: string, staged: string, path: Step['path']): Promise<void> {
   try {
-    await it.fs.link(staged, step.from);
+    await linkOrMove(it, staged, path);
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-    const trashed = await makeTrashFolder(it, order.slot, step.from);
+    if (codeOf(error) !== 'EEXIST' && codeOf(error) !== 'ENOTEMPTY') throw error;
+    const trashed = await makeTrashFolder(it, slot, path);
     await it.fs.rename(staged, trashed);
-    return;
   }
-  await dropName(it.fs, staged);
+}
+
+/** A name must be free: EEXIST. What can not have two names (a folder that somebody put there) is renamed. */
+async function linkOrMove(it: TreeContext, from: string, to: string): Promise<void> {
+  try {
+    await it.fs.link(from, to);
+  } catch (error) {
+    if (!isUnsupported(error, 'EPERM', 'EMLINK')) throw error;
+    return moveName(it, from, to);
+  }
+  await dropName(it.fs, from);
 }

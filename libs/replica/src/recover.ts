@@ -3,9 +3,11 @@
  * had happened) or it is undone, and the job at the head plans the path again. Nothing a user made is removed by this.
  */
 import { ABSENT, type Step, type StepOutcome, sameVersion } from '@lazysync/event-model';
-import { dropTrashFolder, putBack } from './capture.ts';
+import { putBack } from './capture.ts';
 import { throwIfLost } from './entry-of.ts';
-import { dropCaptured, dropSource, returnCaptured } from './move.ts';
+import { dropCaptured, dropSource, finishDropTarget, returnCaptured } from './move.ts';
+import { recoverReplace } from './recover-replace.ts';
+import { isVersion } from './replace.ts';
 import type { Order, RecoverOutcome } from './replica.ts';
 import { exchangeBack, finishDehydrate, isStubOf } from './swap.ts';
 import { dropName, failure, isExpected, stagePath, sure, type TreeContext, trashPath } from './tree-context.ts';
@@ -22,37 +24,15 @@ async function recoverUpload(
   step: Extract<Step, { kind: 'upload' }>,
 ): Promise<RecoverOutcome> {
   const { slot, staged } = order;
-  const stage = await it.look(stagePath(slot));
-  const trashed = trashPath(slot, step.path);
-  const captured = await it.look(trashed);
   if (staged === undefined) {
     await dropName(it.fs, stagePath(slot));
     return UNDONE;
   }
-  const done = {
-    kind: 'done',
-    after: { kind: 'file', stat: staged.stat },
-    hash: staged.hash,
-    source: staged.source,
-  } as const;
-  if (step.expected.kind === 'file') {
-    if (stage.kind === 'absent' && captured.kind !== 'absent') return finished({ ...done, trashed });
-    // ORDER: the stage file goes last: "stage gone, trash there" is a finished replace.
-    if (captured.kind !== 'absent') {
-      const there = await it.look(step.path);
-      if (there.kind === 'absent') await putBack(it, slot, step.path, captured);
-      else if (isExpected('remote', captured, there)) {
-        // The second name of what still lies at the path.
-        await it.fs.unlink(trashed);
-        await dropTrashFolder(it, slot, step.path);
-      }
-    }
-    await dropName(it.fs, stagePath(slot));
-    return UNDONE;
-  }
+  if (step.expected.kind === 'file') return recoverReplace(it, order, step, staged);
   const there = await it.look(step.path);
   await dropName(it.fs, stagePath(slot));
-  return isExpected('remote', done.after, there) ? finished(done) : UNDONE;
+  const { stat, hash, source } = staged;
+  return isVersion(stat)(there) ? finished({ kind: 'done', after: { kind: 'file', stat }, hash, source }) : UNDONE;
 }
 
 async function recoverSwap(
@@ -110,6 +90,7 @@ async function recoverMove(
   order: Order,
   step: Extract<Step, { kind: 'move' }>,
 ): Promise<RecoverOutcome> {
+  if (it.side === 'remote') await finishDropTarget(it, order);
   const after = await it.look(step.path);
   const captured = await it.look(stagePath(order.slot));
   if (!isExpected(it.side, step.expected, after)) {

@@ -10,6 +10,7 @@ import {
 import { makeTrashFolder, moveName } from './capture.ts';
 import type { Order } from './replica.ts';
 import {
+  codeOf,
   dropName,
   guarded,
   isExpected,
@@ -53,10 +54,26 @@ export async function exchangeBack(
   path: Step['path'],
   ours: (entry: Entry) => boolean,
 ): Promise<void> {
-  await it.fs.exchange(staged, path);
+  try {
+    await it.fs.exchange(staged, path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    await returnToNothing(it, slot, staged, path);
+    return;
+  }
   if (ours(sure(await it.look(staged), staged))) return;
   await it.fs.exchange(staged, path);
   await keepInTrash(it, slot, path, staged);
+}
+
+/** What was put in place was removed since: the thing that came out goes back, or, where even that is not possible, to the trash. */
+async function returnToNothing(it: TreeContext, slot: string, staged: string, path: Step['path']): Promise<void> {
+  try {
+    await moveName(it, staged, path);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST' && codeOf(error) !== 'ENOENT') throw error;
+    await keepInTrash(it, slot, path, staged);
+  }
 }
 
 export function isStubOf(it: TreeContext, path: Step['path']): (entry: Entry) => boolean {
@@ -136,7 +153,12 @@ export async function finishDehydrate(it: TreeContext, order: Order, out: Entry,
 }
 
 /** What lies at the stage name goes to the trash under its own path. */
-async function keepInTrash(it: TreeContext, slot: string, path: Step['path'], staged: string): Promise<Step['path']> {
+export async function keepInTrash(
+  it: TreeContext,
+  slot: string,
+  path: Step['path'],
+  staged: string,
+): Promise<Step['path']> {
   const trashed = await makeTrashFolder(it, slot, path);
   await moveName(it, staged, trashed);
   return trashed;

@@ -1,8 +1,9 @@
 /** Local content goes up: staged where nobody sees it, then made visible in one atomic act that replaces nobody's work. */
 import { createHash } from 'node:crypto';
-import type { Entry, FileEntry, FileStat, Step, StepOutcome } from '@lazysync/event-model';
-import { capture, captureByLink, dropTrashFolder, moveName, putBack } from './capture.ts';
+import type { FileEntry, FileStat, Step, StepOutcome } from '@lazysync/event-model';
+import { moveName } from './capture.ts';
 import type { FsPort, OpenFile, RawStat } from './fs-port.ts';
+import { abandon, replaceFile } from './replace.ts';
 import type { Order, StagedUpload, StageOutcome } from './replica.ts';
 import {
   codeOf,
@@ -124,55 +125,12 @@ async function publishNew(it: TreeContext, slot: string, path: string): Promise<
   await it.fs.unlink(stagePath(slot));
 }
 
-async function abandon(it: TreeContext, slot: string, saw: Entry): Promise<StepOutcome> {
-  // ORDER: the trash link goes before the stage file: recovery takes "stage gone, trash there" for a finished replace.
-  await dropName(it.fs, stagePath(slot));
-  return { kind: 'stale', saw };
-}
-
-async function publishOver(
-  it: TreeContext,
-  order: Order,
-  step: UploadStep,
-  staged: StagedUpload,
-): Promise<StepOutcome> {
-  const { slot } = order;
-  const { path } = step;
-  let captured: Awaited<ReturnType<typeof capture>>;
-  let stays = true;
-  try {
-    captured = await captureByLink(it, slot, path);
-  } catch (error) {
-    if (!isUnsupported(error, 'EPERM', 'EMLINK')) throw error;
-    stays = false;
-    captured = await capture(it, slot, path);
-  }
-  if (captured.kind === 'absent') return abandon(it, slot, { kind: 'absent' });
-  if (!isExpected(it.side, step.expected, captured.found)) {
-    if (stays) {
-      await it.fs.unlink(captured.trashed);
-      await dropTrashFolder(it, slot, path);
-    } else await putBack(it, slot, path, captured.found);
-    return abandon(it, slot, captured.found);
-  }
-  // RACE: a version that another host saves by rename between the link and this rename is replaced (two round trips).
-  if (stays) await it.fs.rename(stagePath(slot), path);
-  else await moveName(it, stagePath(slot), path);
-  return {
-    kind: 'done',
-    after: { kind: 'file', stat: staged.stat },
-    hash: staged.hash,
-    source: staged.source,
-    trashed: captured.trashed,
-  };
-}
-
 export async function commitUpload(it: TreeContext, order: Order): Promise<StepOutcome> {
   const step = order.step as UploadStep;
   const { staged } = order;
   if (staged === undefined) throw new Error('an upload is committed before it is staged');
   const outcome = await guarded(it, step.path, async () => {
-    if (step.expected.kind === 'file') return publishOver(it, order, step, staged);
+    if (step.expected.kind === 'file') return replaceFile(it, order, step, staged);
     await publishNew(it, order.slot, step.path);
     return { kind: 'done', after: { kind: 'file', stat: staged.stat }, hash: staged.hash, source: staged.source };
   });

@@ -21,6 +21,7 @@ export interface BaseView {
   readonly state: PairState | null;
   readonly why: string | null;
   readonly progress: Progress | null;
+  readonly openReplaces: number;
   readonly lastChange: string | null;
   readonly transfers: readonly Transfer[];
   readonly problems: readonly StoredProblem[];
@@ -98,6 +99,7 @@ function readView(reader: BaseReader): BaseView {
     state: state !== null && STATES.includes(state) ? (state as PairState) : null,
     why: nonEmpty(reader.meta('error')) ?? nonEmpty(reader.meta('state-why')),
     progress: parseProgress(reader.meta('progress')),
+    openReplaces: Number(reader.meta('open-replaces') ?? 0),
     lastChange: nonEmpty(reader.meta('last-change')),
     transfers: reader.transfers(),
     problems: problems.filter((problem) => problem.code !== 'held'),

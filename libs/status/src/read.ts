@@ -136,6 +136,7 @@ function reportOf(pair: StatusPair, look: BaseLook, lane: LaneAnswer | null): Pa
       conflicts: conflicts.length,
       problems: problems.length,
       held: held.length,
+      openReplaces: view?.openReplaces ?? 0,
       lastChange: view?.lastChange ?? null,
       redis: lane === null ? 'down' : 'up',
       watchers: refs(lane?.watchers ?? []),

@@ -31,6 +31,8 @@ export interface PairStatus {
   /** What could not be done; what waits for a person's yes is counted in `held`. */
   readonly problems: number;
   readonly held: number;
+  /** Versions of the remote that were replaced where a save of another host in the same moment would not have been seen. */
+  readonly openReplaces: number;
   /** ISO time of the last change that was carried out. */
   readonly lastChange: string | null;
   readonly redis: 'up' | 'down';

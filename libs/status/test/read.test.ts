@@ -42,6 +42,7 @@ test('with nothing there every field is there', async () => {
         conflicts: 0,
         problems: 0,
         held: 0,
+        openReplaces: 0,
         lastChange: null,
         redis: 'down',
         watchers: [],

@@ -115,6 +115,7 @@ export async function boot(world: World, at: number | null = null, death: Death 
       remoteRoot: world.remote,
       anchor,
       compareLimit: 1 << 20,
+      replace: world.abilities === 'capture' ? 'capture' : 'rename',
       conflictPath: (of) => conflictPath(of, '2026-01-02T03:04:05.000Z', 'host', 1),
     },
     now: () => Date.now(),

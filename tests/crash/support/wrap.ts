@@ -28,12 +28,13 @@ const POINTS_OF_BASE: ReadonlySet<string> = new Set([
   'claimCommand',
 ]);
 
-/** What a mount can not do: as sshfs, and as a server without hard links. */
-export type Abilities = 'disk' | 'sshfs' | 'no-links';
+/** What a mount can not do: as sshfs, and as a server without hard links. `capture`: sshfs, and a pair set so. */
+export type Abilities = 'disk' | 'sshfs' | 'no-links' | 'capture';
 
 const LACKS: Readonly<Record<Abilities, Readonly<Record<string, string>>>> = {
   disk: {},
   sshfs: { renameNoReplace: 'EINVAL', exchange: 'EINVAL' },
+  capture: { renameNoReplace: 'EINVAL', exchange: 'EINVAL' },
   'no-links': { renameNoReplace: 'EINVAL', exchange: 'EINVAL', link: 'EPERM' },
 };
 

@@ -63,6 +63,7 @@ export interface ClientOptions {
   readonly trace: (line: string) => void;
   readonly bug: (error: unknown) => void;
   readonly violate: (promise: string, what: string) => void;
+  readonly capture: boolean;
   readonly plant?: Plant;
 }
 
@@ -414,6 +415,7 @@ export class Client {
         remoteRoot: '/mnt/remote',
         anchor: this.anchor,
         compareLimit: 1 << 20,
+        replace: this.it.capture ? 'capture' : 'rename',
         conflictPath: (path) => {
           const key = `${path} ${stamp().slice(0, 19)}`;
           this.conflicts = key === this.lastConflict ? this.conflicts + 1 : 1;

@@ -82,6 +82,8 @@ export interface History {
   /** The mount knows inodes, birth times and rename flags (a disk), or not (sshfs). */
   readonly exact: boolean;
   readonly hardLinks: boolean;
+  /** The pair is set to `replace: capture`. */
+  readonly capture?: boolean;
   /** Events go astray. */
   readonly astray: boolean;
   /** Before the first start: a merge. */
@@ -246,6 +248,9 @@ export function histories(limits: Limits): fc.Arbitrary<History> {
     hardLinks: limits.plain
       ? fc.constant(true)
       : fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+    capture: limits.plain
+      ? fc.constant(false)
+      : fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     astray: limits.plain ? fc.constant(false) : fc.boolean(),
     before: fc.array(user, { maxLength: 6 }),
     actions: fc.array(few, { minLength: 1, maxLength: limits.length }).map((all) => all.flat()),

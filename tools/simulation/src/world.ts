@@ -117,6 +117,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
           if (process.env.SIMBUG) console.log(error);
           violate('BUG', error instanceof Error ? String(error.stack) : String(error));
         },
+        capture: history.capture === true,
         ...(options.plant === undefined ? {} : { plant: options.plant() }),
       }),
   );
@@ -212,7 +213,8 @@ export function createWorld(history: History, options: RunOptions = {}) {
         break;
       case 'vanished': {
         // The one window that is marked RACE and not closed next to a mount: a version saved between the link into the trash
-        // and the rename over it. (On a local disk, EXCHANGE leaves none.)
+        // and the rename over it. On a disk, EXCHANGE leaves none, and neither does `replace: capture`.
+        if (history.exact || history.capture === true) break;
         if (tree !== remote || isOwnPath(act.path) || act.left > 0 || act.node.kind !== 'file') break;
         const at = placed.get(`${tree.name}:${act.path}`) ?? -1;
         if (at < client.busySince || scheduler.calls - at > RACE_CALLS) break;

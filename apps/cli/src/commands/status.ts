@@ -41,6 +41,11 @@ export function describe(report: PairReport, now: number): string {
     ...(pair.held > 0 ? [`${count(pair.held)} held`] : []),
   ];
   if (trouble.length > 0) rows.push(['look at', trouble.join(', ')]);
+  if (pair.openReplaces > 0)
+    rows.push([
+      'replaced',
+      `${count(pair.openReplaces)} over a mount that can not exchange names (see "replace: capture")`,
+    ]);
   if (pair.lastChange !== null) rows.push(['changed', ago(Date.parse(pair.lastChange), now)]);
   return table(rows);
 }

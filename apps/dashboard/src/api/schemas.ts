@@ -23,6 +23,7 @@ const summaryFields: Readonly<Record<string, Schema>> = {
   conflicts: integer(),
   problems: integer(),
   held: integer(),
+  openReplaces: integer('Replaces in which a save of another host in the same moment would not have been seen'),
   lastChange: maybeText('ISO time'),
   redis: text('', { enum: ['up', 'down'] }),
   watchers: listOf(processRef),
