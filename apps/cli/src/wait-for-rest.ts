@@ -114,11 +114,13 @@ class Waiting {
       const [report] = await readReports([this.#pair]);
       if (report === undefined) return nothingRuns(this.#pair);
       this.#options.progress?.(report);
-      const { state, queued, transfers, worker, watchers } = report.status;
+      const { state, queued, transfers, worker, watchers, redis } = report.status;
       const now = performance.now();
       if (worker.length === 0 || watchers.length === 0) {
         this.#absentSince ??= now;
-        if (!this.#wasThere && worker.length === 0 && watchers.length === 0) return nothingRuns(this.#pair);
+        // A Redis that has not answered in time is on a busy machine, or nowhere: it is asked again for a while.
+        const nobody = redis === 'up' && worker.length === 0 && watchers.length === 0;
+        if (!this.#wasThere && nobody) return nothingRuns(this.#pair);
         if (now - this.#absentSince > GRACE_MS) return nothingRuns(this.#pair);
       } else {
         this.#absentSince = null;

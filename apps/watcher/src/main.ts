@@ -79,6 +79,7 @@ async function startPair(pair: EffectivePair, { boot, redis, shutdown, log }: Su
       watch: settings.watch.local,
       remoteScanMs: settings.scan.remote === 'auto' ? null : settings.scan.remote,
       settleMs: settings.settle,
+      againMs: settings.hydrate.again,
       startDone,
       base,
       endpoint,

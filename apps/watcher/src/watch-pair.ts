@@ -12,11 +12,13 @@ import {
   createAccess,
   createLocalScan,
   createLocalSource,
+  createRecentOpens,
   createRemoteScan,
   createSettle,
   type HintListener,
   type LocalWatch,
   type Lost,
+  linksIn,
   type Scanner,
   type ScanResult,
   type Settle,
@@ -35,6 +37,8 @@ export interface WatchOptions {
   readonly remoteScanMs: number | null;
   /** ms of quiet after which what happened at a path leaves. */
   readonly settleMs: number;
+  /** ms for which an open of a copy counts when a new version takes the copy away. */
+  readonly againMs: number;
   /** Has the worker carried out what was in the lane at the start? */
   readonly startDone: (base: BaseReader) => Promise<boolean>;
   readonly base: BaseView;
@@ -102,7 +106,18 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     publishAccess(waited);
   };
 
-  const stillWriting = stillWritingIn(options.local);
+  const recent = createRecentOpens({
+    keepMs: options.againMs,
+    now: () => performance.now(),
+    isLink: linksIn(options.local),
+    onAgain: (path) => publishAccess([path]),
+  });
+
+  const hasWriter = stillWritingIn(options.local);
+  const stillWriting = (path: RelPath): boolean => {
+    recent.byUs(path);
+    return hasWriter(path);
+  };
   const settle: Settle = createSettle({
     timers,
     quietMs: options.settleMs,
@@ -119,7 +134,11 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     stubs: stubTimesIn(options.local),
     stubsIn: (directory) => stubsIn(base.reader(), directory),
     linkAtime,
-    onAccess: publishAccess,
+    onAccess: (paths) => {
+      publishAccess(paths);
+      // Who opens a stub opens the copy that it becomes.
+      for (const path of paths) recent.opened(path);
+    },
   });
 
   // ------------------------------------------------------------------------------------------------- what comes in
@@ -158,7 +177,11 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   };
 
   const localListener: HintListener = {
-    onHint: (hint) => settle.hint(hint),
+    onHint: (hint) => {
+      settle.hint(hint);
+      recent.changed(hint.path);
+    },
+    onOpen: (path) => recent.opened(path),
     onLost: (what) => lost('local', () => localScan, what),
     onWriting: (path, writing) => settle.writing('local', path, writing),
     onListing: (path, open) => access.listing(path, open),

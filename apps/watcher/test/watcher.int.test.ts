@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { relPath } from '@lazysync/event-model';
 import { requestLook } from '@lazysync/queue';
 import { afterEach, expect, test } from 'vitest';
@@ -8,7 +8,11 @@ import { until, World } from './support/watched-world.ts';
 let world: World;
 
 async function running(...stubs: string[]): Promise<World> {
-  world = new World();
+  return await runningWith({}, ...stubs);
+}
+
+async function runningWith(settings: ConstructorParameters<typeof World>[0], ...stubs: string[]): Promise<World> {
+  world = new World(settings);
   await world.begin();
   await world.prepareBase();
   await world.stub(...stubs);
@@ -153,4 +157,23 @@ test('at rest it hardly works', async () => {
   await new Promise((resolve) => setTimeout(resolve, 5_000)); // the measurement itself
   // 10 ms each; the whole program may use 700 ms in 30 s.
   expect(ticks() - before).toBeLessThanOrEqual(8);
+});
+
+test('hydrate.again: a copy that was opened lately and is a stub again counts as opened', async () => {
+  await runningWith({ hydrate: { on: 'open', maxSize: Number.POSITIVE_INFINITY, again: 300_000 } }, 'f', 'g');
+  const copy = (name: string): void => {
+    writeFileSync(world.local(`.lazysync/stage/${name}`), 'content');
+    renameSync(world.local(`.lazysync/stage/${name}`), world.local(name));
+  };
+  const stub = (name: string): void => {
+    symlinkSync(world.local(`.lazysync/remote/${name}`), world.local(`.lazysync/stage/${name}`));
+    renameSync(world.local(`.lazysync/stage/${name}`), world.local(name));
+  };
+  for (const name of ['f', 'g']) copy(name);
+  await until(() => ['f', 'g'].every((name) => world.events.some((event) => event.path === name)), 'the copies');
+  execFileSync('cat', [world.local('f')]);
+  world.events.length = 0;
+  for (const name of ['g', 'f']) stub(name);
+  await until(() => world.has('access', 'local', 'f'), 'the copy that was read is asked for');
+  expect(world.has('access', 'local', 'g')).toBe(false);
 });

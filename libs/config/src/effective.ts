@@ -61,6 +61,7 @@ function encode(config: EffectiveConfig): string {
     ...pair,
     settings: {
       ...settings,
+      hydrate: { ...settings.hydrate, again: ms(settings.hydrate.again) },
       settle: ms(settings.settle),
       scan: { remote: settings.scan.remote === 'auto' ? 'auto' : ms(settings.scan.remote) },
       trash: { ...settings.trash, keep: ms(settings.trash.keep) },

@@ -39,6 +39,8 @@ const settingFields = {
         on: word(['open', 'close', 'never', 'always']).default('open'),
         /** Bytes: larger files stay stubs unless they are asked for by name. */
         maxSize: size.default(Infinity),
+        /** ms: a copy that was opened within this time comes back at once when a new version has made a stub of it. */
+        again: duration.default(0),
       },
       { error: 'must be settings such as { on: open, maxSize: 2GiB }' },
     )

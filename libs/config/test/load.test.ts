@@ -17,7 +17,7 @@ pairs:
     remote: /mnt/nas/projects
     local: ~/projects
     ignore: ["*.tmp", "build/"]
-    hydrate: { on: open, maxSize: 2GiB }   # open | close | never | always
+    hydrate: { on: open, maxSize: 2GiB, again: 5m }   # open | close | never | always
     scan: { remote: auto }                 # or a fixed interval, e.g. 2s
     watch: { local: auto }                 # auto | chokidar | inotify
     width: 1
@@ -35,7 +35,7 @@ pairs:
         local: `${homedir()}/projects`,
         settings: {
           ignore: ['*.tmp', 'build/'],
-          hydrate: { on: 'open', maxSize: 2 * 2 ** 30 },
+          hydrate: { on: 'open', maxSize: 2 * 2 ** 30, again: 300_000 },
           scan: { remote: 'auto' },
           watch: { local: 'auto' },
           width: 1,

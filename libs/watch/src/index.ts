@@ -7,6 +7,7 @@ export * from './inotify-events.ts';
 export * from './inotify-source.ts';
 export * from './local-scan.ts';
 export * from './local-source.ts';
+export * from './recent-opens.ts';
 export * from './remote-scan.ts';
 export * from './reported.ts';
 export * from './scan.ts';
