@@ -10,6 +10,7 @@ import {
   rebase,
   remotePrint,
   type StepOutcome,
+  sameLink,
   samePrint,
 } from '@lazysync/event-model';
 import type { Order } from '@lazysync/replica';
@@ -34,9 +35,10 @@ function asInBase(row: BaseRecord | undefined, entry: Entry): boolean {
       return row.kind === 'symlink' && row.remoteTarget === entry.target;
     case 'absent':
       return true;
+    case 'unknown':
+      return row.kind === 'symlink' && sameLink(row.remoteLink, entry.link);
     case 'stub':
     case 'other':
-    case 'unknown':
       return false;
   }
 }

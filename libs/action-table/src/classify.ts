@@ -13,6 +13,7 @@ import {
   type StubEntry,
   type StubRecord,
   sameIdentity,
+  sameLink,
   samePrint,
 } from '@lazysync/event-model';
 import { isRemoteRacy } from './record.ts';
@@ -143,6 +144,8 @@ export function remoteChange(
   compareLimit: number,
   local: Change,
 ): Change {
+  // RACE: another host's link of the same length, made in the same second as ours, looks the same; its text can not be had.
+  if (base?.kind === 'symlink' && remote.kind === 'unknown' && sameLink(base.remoteLink, remote.link)) return UNCHANGED;
   const why = unseen(remote);
   if (why !== null) return { kind: 'unknown', why };
   if (remote.kind === 'stub') return { kind: 'unknown', why: `is a stub of some client (${remote.target})` };

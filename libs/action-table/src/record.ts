@@ -89,7 +89,9 @@ export function changesAfter(
       const known = step.side === 'local' ? remote : local;
       if (known?.kind !== 'symlink') return [];
       const [localTarget, remoteTarget] = step.side === 'local' ? [made, known.target] : [known.target, made];
-      return [{ kind: 'put', record: { kind: 'symlink', path, localTarget, remoteTarget } }];
+      const link = step.side === 'remote' && after.kind === 'unknown' ? after.link : undefined;
+      const remoteLink = link === undefined ? {} : { remoteLink: link };
+      return [{ kind: 'put', record: { kind: 'symlink', path, localTarget, remoteTarget, ...remoteLink } }];
     }
     case 'upload': {
       if (after.kind !== 'file' || done.source === undefined || done.hash === undefined) return [];

@@ -104,6 +104,35 @@ describe('an opened stub', () => {
   });
 });
 
+describe('a link that was made in the remote and can not be read back', () => {
+  const link = { size: 4, mtimeNs: 7n };
+  const row = { ...symlinkRow('f', '../x'), remoteLink: link };
+  const closed = (size: number, mtimeNs = 7n): Entry => ({ kind: 'unknown', reason: 'EPERM', link: { size, mtimeNs } });
+
+  test('is the one that was made, as long as it looks so', () => {
+    expect(plan({ base: row, local: symlink('../x'), remote: closed(4) })).toMatchObject({ kind: 'nothing' });
+  });
+  test('goes to the trash when it was deleted in local', () => {
+    expect(plan({ base: row, local: absent, remote: closed(4) })).toMatchObject({
+      step: { kind: 'remove', side: 'remote', expected: closed(4) },
+    });
+  });
+  test('gives way to another one', () => {
+    expect(plan({ base: row, local: symlink('../y'), remote: closed(4) })).toMatchObject({
+      step: { kind: 'remove', side: 'remote', expected: closed(4) },
+      again: true,
+    });
+  });
+  test.each([
+    ['of another length', row, closed(5)],
+    ['of another time', row, closed(4, 8n)],
+    ['of which nothing was written down', symlinkRow('f', '../x'), closed(4)],
+    ['of which nothing is shown', row, unknown],
+  ])('%s it is left alone', (_, base, remote) => {
+    expect(plan({ base, local: absent, remote })).toMatchObject({ kind: 'problem', problem: { code: 'unreadable' } });
+  });
+});
+
 describe('a stub at its own path that the row does not know by its link', () => {
   const anew = stub('f', 99);
   test('may have been away: where it came from is asked', () => {

@@ -168,6 +168,13 @@ describe('a link', () => {
     expect(after(toRemote, { after: unreadable }, { base: null, local: symlink('/home/u/local/x') })).toEqual(put(row));
     expect(after(toRemote, { after: unreadable }, { base: null })).toEqual([]);
   });
+
+  test('and by what the mount shows of it, where it shows that', () => {
+    const link = { size: 4, mtimeNs: 7n };
+    const closed = { kind: 'unknown', reason: 'EPERM', link } as const;
+    const local = symlink('/home/u/local/x');
+    expect(after(toRemote, { after: closed }, { base: null, local })).toEqual(put({ ...row, remoteLink: link }));
+  });
 });
 
 describe('what is taken away or gets another name', () => {

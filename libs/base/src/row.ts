@@ -46,7 +46,14 @@ export function toCells(record: BaseRecord): RowCells {
         ...none(4),
       ];
     case 'symlink':
-      return [KIND.symlink, ...none(12), record.localTarget, record.remoteTarget];
+      return [
+        KIND.symlink,
+        record.remoteLink?.size ?? null,
+        record.remoteLink === undefined ? null : toCell(record.remoteLink.mtimeNs),
+        ...none(10),
+        record.localTarget,
+        record.remoteTarget,
+      ];
     case 'residual':
       return [KIND.residual, ...none(12), record.side, record.why];
     case 'file': {
@@ -106,7 +113,13 @@ export function fromRow(path: RelPath, row: Row): BaseRecord {
         remoteMode: Number(row.r_mode),
       };
     case KIND.symlink:
-      return { kind: 'symlink', path, localTarget: row.text1 ?? '', remoteTarget: row.text2 ?? '' };
+      return {
+        kind: 'symlink',
+        path,
+        localTarget: row.text1 ?? '',
+        remoteTarget: row.text2 ?? '',
+        ...(row.r_size === null ? {} : { remoteLink: { size: Number(row.r_size), mtimeNs: fromCell(row.r_mtime) } }),
+      };
     case KIND.residual:
       return { kind: 'residual', path, side: row.text1 === 'remote' ? 'remote' : 'local', why: row.text2 ?? '' };
     default: {

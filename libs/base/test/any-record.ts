@@ -41,7 +41,16 @@ export function anyRecord(path: RelPath): fc.Arbitrary<BaseRecord> {
       localMode: mode,
       remoteMode: mode,
     }),
-    fc.record({ kind: fc.constant('symlink'), path: the, localTarget: text, remoteTarget: text }),
+    fc.record(
+      {
+        kind: fc.constant('symlink'),
+        path: the,
+        localTarget: text,
+        remoteTarget: text,
+        remoteLink: fc.record({ size, mtimeNs: signed }),
+      },
+      { requiredKeys: ['kind', 'path', 'localTarget', 'remoteTarget'] },
+    ),
     fc.record({ kind: fc.constant('residual'), path: the, side: fc.constantFrom('local', 'remote'), why: text }),
   );
 }

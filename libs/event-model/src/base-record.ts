@@ -1,5 +1,5 @@
 /** The base: per path the last state on which both sides agreed, and what each side showed then. */
-import type { FileStat, Identity } from './entry.ts';
+import type { FileStat, Identity, LinkPrint } from './entry.ts';
 import type { RelPath } from './rel-path.ts';
 
 /** A remote file's version: what the mount showed for it, at the mount's own granularity. */
@@ -54,6 +54,8 @@ export interface SymlinkRecord {
   readonly path: RelPath;
   readonly localTarget: string;
   readonly remoteTarget: string;
+  /** What the remote showed of a link that was made there but can not be read back. */
+  readonly remoteLink?: LinkPrint;
 }
 
 /** The local identity a row knows, by which a thing is known again under another name. */

@@ -58,6 +58,19 @@ export interface UnknownEntry {
   readonly kind: 'unknown';
   /** An errno name such as EACCES, or a word such as `timeout`. */
   readonly reason: string;
+  /** A link lies there, and nobody may read it: some mounts hide the texts of links that lead out of a folder. */
+  readonly link?: LinkPrint;
+}
+
+/** All that can be seen of such a link. */
+export interface LinkPrint {
+  /** Bytes of its text. */
+  readonly size: number;
+  readonly mtimeNs: bigint;
+}
+
+export function sameLink(a: LinkPrint | undefined, b: LinkPrint | undefined): boolean {
+  return a !== undefined && b !== undefined && a.size === b.size && a.mtimeNs === b.mtimeNs;
 }
 
 export type Entry = Absent | FileEntry | DirectoryEntry | SymlinkEntry | StubEntry | OtherEntry | UnknownEntry;
@@ -105,8 +118,9 @@ export function sameEntry(a: Entry, b: Entry): boolean {
       return a.target === (b as SymlinkEntry).target;
     case 'stub':
       return a.target === (b as StubEntry).target;
-    case 'other':
     case 'unknown':
+      return sameLink(a.link, (b as UnknownEntry).link);
+    case 'other':
       return false;
   }
 }

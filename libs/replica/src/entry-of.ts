@@ -122,7 +122,7 @@ export async function entryFrom(fs: FsPort, path: string, stat: RawStat, context
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
       // EINVAL: it is no link any more. ENOENT is what some mounts say of a link they can not read: look again.
-      if (error.code !== 'EINVAL' && error.code !== 'ENOENT') return unreadable(error.code);
+      if (error.code !== 'EINVAL' && error.code !== 'ENOENT') return unreadable(error.code, now);
       if (left <= 1) return { kind: 'unknown', reason: 'changing' };
     }
     now = await fs.lstat(path);
@@ -131,8 +131,8 @@ export async function entryFrom(fs: FsPort, path: string, stat: RawStat, context
 }
 
 /** The link is there, only its text can not be had: never absent. */
-function unreadable(code: string): Entry {
-  return { kind: 'unknown', reason: code };
+function unreadable(code: string, { size, mtimeNs }: RawStat): Entry {
+  return { kind: 'unknown', reason: code, link: { size, mtimeNs } };
 }
 
 /** lstat and readlink of a path. Rejects only for bugs. */

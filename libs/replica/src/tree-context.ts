@@ -8,6 +8,7 @@ import {
   relPath,
   type Side,
   type StepOutcome,
+  sameLink,
 } from '@lazysync/event-model';
 import { FsError, type FsPort } from './fs-port.ts';
 
@@ -96,6 +97,7 @@ export function isExpected(side: Side, expected: Entry, found: Entry): boolean {
   }
   if (expected.kind === 'symlink' && found.kind === 'symlink') return expected.target === found.target;
   if (expected.kind === 'stub' && found.kind === 'stub') return expected.target === found.target;
+  if (expected.kind === 'unknown' && found.kind === 'unknown') return sameLink(expected.link, found.link);
   return expected.kind === 'directory' || expected.kind === 'absent';
 }
 

@@ -9,7 +9,31 @@ const sh =
   (it) =>
     void it.sh(script, where);
 
+/** On today's sshfs such links can be made, but not be read back. */
+export const CLOSED_LINKS = scene(
+  'links out of their folder, made in local: replaced, deleted, gone with their folder',
+  {
+    remote: { 'd/f': 'one', 'e/f': 'two' },
+    steps: [
+      sh('ln -s ../e/f d/up; ln -s /etc/hostname d/out; ln -s ../d/f e/gone; ln -s /etc/hosts e/stays; ln -s ../d top'),
+      sh('ln -sfn ../e d/up; rm d/out top'),
+      sh('rm -r e/gone; mkdir n; ln -s ../d/f n/up; echo three > n/f'),
+      sh('rm -r n'),
+    ],
+    ends: { 'd/f': 'one', 'e/f': 'two' },
+    loose: ['d/up', 'e/stays'],
+    check: (it) => {
+      const texts = (at: (name: string) => string): string[] =>
+        ['d/up', 'e/stays'].map((name) => fs.readlinkSync(at(name)));
+      expect(texts((name) => it.l(name))).toEqual(['../e', '/etc/hosts']);
+      expect(texts((name) => it.far(name))).toEqual(['../e', '/etc/hosts']);
+    },
+    mount: 'all',
+  },
+);
+
 const links: Scene[] = [
+  CLOSED_LINKS,
   scene('user links: relative, to folders, dead, a loop, outside', {
     remote: { 'd/f': 'one' },
     steps: [
