@@ -4,7 +4,16 @@ import { parseArgs } from 'node:util';
 import type { BaseReader } from '@lazysync/base';
 import { type EffectivePair, readEffective } from '@lazysync/config';
 import { ROOT } from '@lazysync/event-model';
-import { createLogger, createShutdown, exitWithParent, type Logger, type LogLevel, type Shutdown } from '@lazysync/ops';
+import {
+  createLogger,
+  createShutdown,
+  exitWithParent,
+  keepMemorySmall,
+  type Logger,
+  type LogLevel,
+  type Shutdown,
+  systemClock,
+} from '@lazysync/ops';
 import {
   announce,
   createPublisher,
@@ -50,10 +59,16 @@ async function startPair(pair: EffectivePair, { boot, redis, shutdown, log }: Su
   });
   const outbox = createOutbox({
     publish: (events) => publisher.publish(events),
+    jobsInLane: async () => {
+      const { waiting, active, delayed } = await laneCounts(redis, pair.id);
+      return waiting + active + delayed;
+    },
+    pause: (ms) => systemClock.sleep(ms, shutdown.signal),
+    stopping: shutdown.signal,
     error: (err) => {
       if (!(err instanceof PublisherClosed)) throw err;
     },
-    collapsed: (events) => log.warn({ events }, 'too many events wait for Redis: a rescan stands for them'),
+    collapsed: (events) => log.warn({ events }, 'too many events wait: a rescan stands for them'),
   });
   const endpoint = openEndpoint({
     main: ENDPOINT,
@@ -94,7 +109,7 @@ async function startPair(pair: EffectivePair, { boot, redis, shutdown, log }: Su
       redis,
       pair.id,
       () => {
-        log.warn('Redis has lost what it held: both sides are looked at as a whole');
+        log.warn('Redis was started anew or emptied: both sides are looked at as a whole');
         outbox.push([{ kind: 'rescan', side: 'local', path: ROOT, why: 'the queue was emptied' }]);
       },
       (err) => log.warn({ err }, 'could not tell whether Redis has kept the lane'),
@@ -141,6 +156,7 @@ async function main(): Promise<void> {
   }
   const shutdown = createShutdown({ logger: log, deadlineMs: 1_800 });
   exitWithParent(shutdown);
+  shutdown.own('memory', keepMemorySmall().stop);
   const config = readEffective(values.effective);
   const only = values.pairs?.split(',');
   const redis = openRedis(config.redis, {

@@ -217,6 +217,8 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       children: (directory) => base.reader().children(directory),
       rewatch: (paths) => source.rewatch(paths),
       hint: (hint) => settle.hint(hint),
+      tooMany: () =>
+        outbox.push([{ kind: 'rescan', side: 'local', path: ROOT, why: 'a scan found very many changes' }]),
       ignored,
     },
   });

@@ -139,8 +139,8 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
       if (isLeftOut(directory, one.name)) continue;
       const path = joinPath(directory, one.name);
       if (ignored(path, one.isDirectory())) continue;
-      entries++;
       if (report) hint(path, 'create');
+      else entries++;
       if (one.isDirectory()) next.push(path);
     }
   };

@@ -25,6 +25,8 @@ export interface LocalScanPorts {
   rewatch(directories: readonly RelPath[]): Promise<Rewatched>;
   /** Into the settle window, as everything of local: the file may be in the middle of being written. */
   hint(hint: Hint): void;
+  /** So much differs that only a look of the worker at everything is worth its memory: no more hints of this scan. */
+  tooMany(): void;
   ignored(path: RelPath, directory: boolean): boolean;
 }
 
@@ -36,6 +38,8 @@ export interface LocalScanOptions {
   readonly done?: (result: ScanResult) => void;
   /** ms between scans. Default 5 min. */
   readonly intervalMs?: number;
+  /** Differences of one scan that are told one by one. Default 20,000. */
+  readonly many?: number;
 }
 
 /** Names that are looked at in one go: about 2 ms. */
@@ -86,7 +90,7 @@ function entryAt(path: string, row: BaseRecord | undefined, rootDev: bigint): En
 }
 
 export function createLocalScan(options: LocalScanOptions): Scanner {
-  const { root, ports, timers } = options;
+  const { root, ports, timers, many = 20_000 } = options;
   const reported = createReported(timers);
   const absolute = (path: RelPath): string => (path === '' ? root : `${root}/${path}`);
   let looked = 0;
@@ -151,9 +155,11 @@ export function createLocalScan(options: LocalScanOptions): Scanner {
       }
       if (names === null || typeof names === 'string') continue;
       const events = await scanDirectory(directory, names, rootStat.dev, next);
-      for (const { kind, side, path } of events) ports.hint({ kind, side, path, seen: false });
       published += events.length;
+      if (published > many) reported.forget(directory);
+      else for (const { kind, side, path } of events) ports.hint({ kind, side, path, seen: false });
     }
+    if (published > many) ports.tooMany();
     return { published, problem: null };
   };
 

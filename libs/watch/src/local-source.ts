@@ -1,11 +1,14 @@
 /**
  * What watches the local folder: chokidar with inotify beside it, or inotify alone where chokidar would cost too much
- * memory (702 MB at a million entries).
+ * memory: 702 MB at a million entries, and 3.4 GB after a burst of 500,000 files. So `auto` leaves it out of a big folder,
+ * goes on without it when a folder becomes big or a storm of changes comes, and takes it up again when it is quiet.
  */
 import type { RelPath } from '@lazysync/event-model';
 import { createChokidarSource } from './chokidar-source.ts';
 import type { HintListener, HintSource } from './hint.ts';
 import { createInotifySource } from './inotify-source.ts';
+import type { Timers } from './settle.ts';
+import { systemTimers } from './timers.ts';
 
 export type LocalWatch = 'auto' | 'chokidar' | 'inotify';
 
@@ -17,6 +20,9 @@ export interface LocalSourceOptions {
   readonly ignored?: (path: RelPath, directory: boolean) => boolean;
   /** Above this many entries `auto` leaves chokidar out. Default 200,000. */
   readonly chokidarLimit?: number;
+  /** Above this many changes within `ROUND_MS` `auto` goes on without it. Default 50,000. */
+  readonly chokidarBurst?: number;
+  readonly timers?: Timers;
 }
 
 export interface LocalSource extends HintSource {
@@ -24,24 +30,126 @@ export interface LocalSource extends HintSource {
   uses(): 'chokidar and inotify' | 'inotify';
 }
 
+/** In which changes are counted, ms. */
+export const ROUND_MS = 10_000;
+/** Rounds without a burst, or anything lost, before chokidar is taken up again. */
+const QUIET_ROUNDS = 6;
+
 export function createLocalSource(options: LocalSourceOptions): LocalSource {
-  const { root, listener, watch } = options;
+  const { root, listener, watch, timers = systemTimers } = options;
   const ignored = options.ignored === undefined ? {} : { ignored: options.ignored };
   const limit = options.chokidarLimit ?? 200_000;
-  const inotify = createInotifySource({ root, side: 'local', mount: false, listener, ...ignored });
+  const burst = options.chokidarBurst ?? 50_000;
+  /** Made and removed since the start: what is moved in or out as a whole is counted by the next start only. */
+  let grown = 0;
+  let changes = 0;
+  let quietRounds = 0;
+  let timer: { cancel(): void } | undefined;
   let chokidar: HintSource | undefined;
+  /** One switch after the other. */
+  let switching: Promise<void> = Promise.resolve();
+  let stopped = false;
+
+  const inotify = createInotifySource({
+    root,
+    side: 'local',
+    mount: false,
+    listener: {
+      ...bound(listener),
+      onHint(hint) {
+        listener.onHint(hint);
+        changes++;
+        if (hint.kind === 'create') grown++;
+        else if (hint.kind === 'delete') grown--;
+        if (changes === burst + 1) leave(`more than ${burst} changes within ${ROUND_MS / 1000} s`);
+      },
+      onLost(what) {
+        listener.onLost(what);
+        // Whatever was dropped here was dropped for chokidar, too, which does not notice.
+        if (what.kind === 'overflow') leave(what.message);
+      },
+    },
+    ...ignored,
+  });
+
+  const tooBig = (): boolean => inotify.entriesAtStart() + grown > limit;
+
+  const inTurn = (act: () => Promise<void>): Promise<void> => {
+    const mine = switching.then(act);
+    switching = mine.catch(() => undefined);
+    return mine;
+  };
+
+  const failedTo = (what: string, act: () => Promise<void>): void => {
+    inTurn(act).catch((error: unknown) => {
+      const why = error instanceof Error ? error.message : String(error);
+      if (!stopped) listener.onLost({ kind: 'failed', message: `chokidar could not be ${what}: ${why}`, mend: null });
+    });
+  };
+
+  const leave = (why: string): void => {
+    quietRounds = 0;
+    const left = chokidar;
+    if (watch !== 'auto' || left === undefined) return;
+    chokidar = undefined;
+    // What it had not told yet is found by a scan.
+    const message = `inotify alone watches the local folder now: ${why}`;
+    listener.onLost({ kind: 'overflow', message, mend: null });
+    failedTo('ended', () => left.stop());
+  };
+
+  const takeUp = async (): Promise<void> => {
+    if (stopped || chokidar !== undefined) return;
+    const made = createChokidarSource({ root, listener, ...ignored });
+    chokidar = made;
+    try {
+      await made.start();
+    } catch (error) {
+      if (chokidar === made) chokidar = undefined;
+      await made.stop();
+      throw error;
+    }
+  };
+
+  const round = (): void => {
+    const many = changes;
+    changes = 0;
+    if (chokidar !== undefined && tooBig()) leave(`it has more than ${limit} entries now`);
+    else if (chokidar === undefined) {
+      quietRounds = many * 10 > burst || tooBig() ? 0 : quietRounds + 1;
+      if (quietRounds >= QUIET_ROUNDS) {
+        quietRounds = 0;
+        failedTo('taken up again', takeUp);
+      }
+    }
+    timer = timers.after(ROUND_MS, round);
+  };
+
   return {
     uses: () => (chokidar === undefined ? 'inotify' : 'chokidar and inotify'),
     async start() {
       await inotify.start();
-      if (watch === 'inotify' || (watch === 'auto' && inotify.entriesAtStart() > limit)) return;
-      chokidar = createChokidarSource({ root, listener, ...ignored });
-      await chokidar.start();
+      if (watch !== 'inotify' && (watch === 'chokidar' || !tooBig())) await inTurn(takeUp);
+      if (watch === 'auto') timer = timers.after(ROUND_MS, round);
     },
     rewatch: (paths) => inotify.rewatch(paths),
     poll: () => inotify.poll(),
     async stop() {
-      await Promise.all([inotify.stop(), chokidar?.stop()]);
+      stopped = true;
+      timer?.cancel();
+      await Promise.all([inotify.stop(), chokidar?.stop(), switching]);
     },
+  };
+}
+
+/** A listener may be an object with methods of its own. */
+function bound(listener: HintListener): HintListener {
+  return {
+    onHint: (hint) => listener.onHint(hint),
+    onLost: (lost) => listener.onLost(lost),
+    onOpen: (path) => listener.onOpen?.(path),
+    onWriting: (path, writing) => listener.onWriting?.(path, writing),
+    onListing: (path, open) => listener.onListing?.(path, open),
+    onMoved: (from, to) => listener.onMoved?.(from, to),
   };
 }

@@ -27,6 +27,8 @@ let base: Map<RelPath, BaseRecord>;
 let hints: Hint[];
 let watched: RelPath[];
 let scanner: Scanner;
+let tooMany: number;
+const MANY = 50;
 const at = (path: string): string => join(folder.path, path);
 
 /** The base as it is right after everything in local was recorded. */
@@ -61,9 +63,11 @@ beforeEach(() => {
   base = new Map();
   hints = [];
   watched = [];
+  tooMany = 0;
   scanner = createLocalScan({
     root: folder.path,
     timers: systemTimers,
+    many: MANY,
     ports: {
       children: (directory) => [...base.values()].filter((row) => parentOf(row.path) === directory),
       rewatch: async (paths) => {
@@ -71,6 +75,9 @@ beforeEach(() => {
         return { fresh: [] };
       },
       hint: (hint) => hints.push(hint),
+      tooMany: () => {
+        tooMany++;
+      },
       ignored: (path) => path === 'ignored' || path.startsWith('ignored/'),
     },
   });
@@ -188,4 +195,22 @@ test('a folder of 20,000 files does not hold up the event loop', async () => {
   expect((await scanner.scanNow()).published).toBeGreaterThan(20_000);
   clearInterval(timer);
   expect(longest).toBeLessThan(500);
+});
+
+test('very many differences are told as one, again at each scan that finds them, and watched all the same', async () => {
+  for (let dir = 0; dir < 6; dir++) {
+    mkdirSync(at(`d${dir}`));
+    for (let i = 0; i < 20; i++) writeFileSync(at(`d${dir}/f${i}`), '');
+  }
+  for (const scans of [1, 2]) {
+    watched = [];
+    hints = [];
+    expect((await scanner.scanNow()).published).toBeGreaterThan(MANY);
+    expect(tooMany).toBe(scans);
+    expect(hints.length).toBeLessThanOrEqual(MANY);
+    for (let dir = 0; dir < 6; dir++) expect(watched).toContain(`d${dir}`);
+  }
+  recordAll();
+  expect((await scanner.scanNow()).published).toBe(0);
+  expect(tooMany).toBe(2);
 });

@@ -16,8 +16,8 @@ import {
 import { join } from 'node:path';
 import { ARMED_ATIME_NS } from '@lazysync/event-model';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLocalSource, type LocalSource } from '../src/local-source.ts';
-import { Ears, type Folder, p, temporaryFolder, until } from './testing-tools.ts';
+import { createLocalSource, type LocalSource, ROUND_MS } from '../src/local-source.ts';
+import { Ears, FakeTimers, type Folder, p, temporaryFolder, until } from './testing-tools.ts';
 
 /** One suite for both ways of watching local: what a user does is told by each. */
 describe.each(['chokidar', 'inotify'] as const)('%s', (watch) => {
@@ -358,4 +358,69 @@ test('auto leaves chokidar out of a folder that is too big for it', async () => 
   } finally {
     folder.remove();
   }
+});
+
+describe('auto goes on without chokidar', () => {
+  let folder: Folder;
+  let ears: Ears;
+  let source: LocalSource;
+  const timers = new FakeTimers();
+  const write = (from: number, to: number): void => {
+    for (let i = from; i < to; i++) writeFileSync(join(folder.path, `f${i}`), '');
+  };
+
+  beforeEach(async () => {
+    folder = temporaryFolder('local');
+    ears = new Ears();
+    write(0, 10);
+    const limits = { chokidarLimit: 100, chokidarBurst: 200 };
+    source = createLocalSource({ root: folder.path, watch: 'auto', listener: ears, timers, ...limits });
+    await source.start();
+    expect(source.uses()).toBe('chokidar and inotify');
+  });
+  afterEach(async () => {
+    await source.stop();
+    folder.remove();
+  });
+
+  test('in a storm of changes, says that something may be lost, and takes it up again when it is quiet', async () => {
+    for (let turn = 0; turn < 10; turn++) {
+      write(0, 20);
+      for (let i = 10; i < 20; i++) unlinkSync(join(folder.path, `f${i}`));
+    }
+    await until(() => source.uses() === 'inotify', 'the switch');
+    expect(ears.lost).toHaveLength(1);
+    expect(ears.lost[0]?.message).toMatch(/inotify alone.*200 changes/);
+    ears.clear();
+    write(20, 21);
+    await until(() => ears.has('f20'), 'what comes after that');
+    await source.poll();
+    timers.advance(5 * ROUND_MS);
+    expect(source.uses()).toBe('inotify');
+    timers.advance(2 * ROUND_MS);
+    await until(() => source.uses() === 'chokidar and inotify', 'chokidar is back');
+    expect(ears.lost).toEqual([]);
+    ears.clear();
+    write(21, 22);
+    await until(
+      () => ears.hints.filter((hint) => hint.path === 'f21' && hint.kind === 'create').length >= 2,
+      'both tell',
+    );
+  });
+
+  test('when the folder has become big, and does not take it up again', async () => {
+    write(10, 60);
+    await source.poll();
+    timers.advance(ROUND_MS);
+    expect(source.uses()).toBe('chokidar and inotify');
+    write(60, 120);
+    await until(() => ears.has('f119'), 'the last one');
+    await source.poll();
+    timers.advance(ROUND_MS);
+    expect(source.uses()).toBe('inotify');
+    expect(ears.lost[0]?.message).toMatch(/more than 100 entries/);
+    timers.advance(20 * ROUND_MS);
+    await source.poll();
+    expect(source.uses()).toBe('inotify');
+  });
 });
