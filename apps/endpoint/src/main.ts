@@ -2,6 +2,7 @@
  * The process that makes all calls on one mount for a watcher or a worker, which forks it. It may get stuck in a dead
  * mount and can then not be ended, so it holds nothing that anybody waits for, and it ends with its parent.
  */
+import { keepMemorySmall } from '@lazysync/ops';
 import { createEndpointServer, type FromEndpoint, type ToEndpoint } from '@lazysync/replica';
 import { openRemote } from './remote.ts';
 
@@ -22,6 +23,7 @@ const send = (message: FromEndpoint): void => {
   });
 };
 
+keepMemorySmall();
 const server = createEndpointServer({ send, open: (roots, anchors) => openRemote(roots, anchors, send) });
 
 // A terminal's Ctrl-C reaches the whole group: it is the parent that decides when this process is not needed any more.

@@ -2,7 +2,15 @@
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { type EffectiveConfig, readEffective } from '@lazysync/config';
-import { createLogger, createShutdown, exitWithParent, type Logger, type LogLevel, type Shutdown } from '@lazysync/ops';
+import {
+  createLogger,
+  createShutdown,
+  exitWithParent,
+  keepMemorySmall,
+  type Logger,
+  type LogLevel,
+  type Shutdown,
+} from '@lazysync/ops';
 import { announce, createLaneWorker, createPublisher, onLaneLost, openRedis, type RedisLink } from '@lazysync/queue';
 import { answerQuestions } from './answers.ts';
 import { openPair } from './open-pair.ts';
@@ -115,6 +123,7 @@ async function main(): Promise<void> {
   const log = createLogger({ name: 'sync-worker', level: values['log-level'] as LogLevel });
   const shutdown = createShutdown({ logger: log, deadlineMs: 4_000 });
   exitWithParent(shutdown);
+  shutdown.own('memory', keepMemorySmall().stop);
   if (values.effective === undefined) {
     log.fatal('sync-worker needs --effective FILE; it is started by `lazysync up` or `lazysync work`');
     process.exit(2);

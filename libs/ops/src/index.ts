@@ -3,6 +3,7 @@ export * from './clock.ts';
 export * from './deadline.ts';
 export * from './errno.ts';
 export * from './logger.ts';
+export * from './memory.ts';
 export * from './metrics.ts';
 export * from './mounts.ts';
 export * from './parent.ts';
