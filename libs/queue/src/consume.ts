@@ -56,7 +56,8 @@ class Lane implements LaneWorker {
     this.#handlers = handlers;
     this.#queue = createQueue(redis, pair);
     const work = (job: Job<unknown, unknown>, token: string): Promise<unknown> => this.#work(job, token);
-    this.#worker = new StrictWorker(LANE, work, () => this.#reclaim(), {
+    const reclaim = (): Promise<number> => this.#reclaim();
+    this.#worker = new StrictWorker(LANE, work, reclaim, () => this.#mend(), {
       prefix: pairPrefix(pair),
       connection: connectionOf(redis),
       skipVersionCheck: true,
@@ -117,6 +118,22 @@ class Lane implements LaneWorker {
       else await this.#queue.getBackend().moveJobFromActiveToWait(id, '0');
     }
     return ids.length;
+  }
+
+  /** What lies beside an active job's data and can not be read is as good as not there. */
+  async #mend(): Promise<void> {
+    const { commands } = this.#redis;
+    try {
+      for (const id of await commands.lrange(laneKey(this.#pair, 'active'), 0, -1)) {
+        const key = laneKey(this.#pair, id);
+        for (const field of ['opts', 'progress', 'parent']) {
+          const text = await commands.hget(key, field);
+          if (text !== null && !isJson(text)) await commands.hdel(key, field);
+        }
+      }
+    } catch (error) {
+      this.#report(error); // tried again when the job is taken the next time
+    }
   }
 
   async #setMeta(): Promise<void> {
@@ -250,6 +267,15 @@ class Lane implements LaneWorker {
     } catch (error) {
       process.emitWarning(asError(error));
     }
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,9 +1,11 @@
 /**
  * Has Redis kept the lane? A marker per pair lies beside it. When it is another one than before, Redis was emptied, or
- * began anew without its file: what the lane held is gone, and whoever knows it better says it again.
+ * began anew without its file: what the lane held is gone, and whoever knows it better says it again. The same when
+ * Redis was started anew: it answers before its file is written wherever the disk is busy, so its last words may be lost.
  */
 import { randomUUID } from 'node:crypto';
 import { withDeadline } from '@lazysync/ops';
+import { Cluster } from 'ioredis';
 import type { RedisLink } from './link.ts';
 import { pairKey } from './names.ts';
 
@@ -14,7 +16,13 @@ export interface LaneLostWatch {
   close(): Promise<void>;
 }
 
-/** `lost` is called once for each time that the lane was emptied since this watch began. */
+/** Which run of Redis this is; of a cluster, whose nodes answer in turn, nothing is told. */
+async function runOf(client: RedisLink['commands']): Promise<string> {
+  if (client instanceof Cluster) return '';
+  return /^run_id:(\w+)/m.exec(await client.info('server'))?.[1] ?? '';
+}
+
+/** `lost` is called once for each time that the lane was, or may have been, cut short since this watch began. */
 export function onLaneLost(
   redis: RedisLink,
   pair: string,
@@ -29,8 +37,9 @@ export function onLaneLost(
   const look = async (): Promise<void> => {
     // One of all who watch makes a new one; everybody sees that it is another.
     await redis.commands.set(key, randomUUID(), 'NX');
-    const found = await redis.commands.get(key);
-    if (found === null || closed) return;
+    const marker = await redis.commands.get(key);
+    if (marker === null || closed) return;
+    const found = `${marker} ${await runOf(redis.commands)}`;
     const before = known;
     known = found;
     if (before !== null && before !== found) lost();

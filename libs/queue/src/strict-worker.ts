@@ -14,18 +14,24 @@ const TAKEN_AWAY = /^(Missing lock|Missing key|Lock mismatch)|is not in the acti
 export class StrictWorker extends Worker<unknown, unknown> {
   readonly #unreadable = new WeakMap<Job, string>();
   readonly #reclaim: () => Promise<number>;
+  readonly #mend: () => Promise<void>;
   /** An answer of Redis may have been lost on its way. */
   #doubtful = false;
 
-  /** `reclaim` puts active jobs back to the head and answers how many; it is called only while none is worked on. */
+  /**
+   * `reclaim` puts active jobs back to the head and answers how many; it is called only while none is worked on. `mend`
+   * makes active jobs readable that BullMQ can not even take over.
+   */
   constructor(
     name: string,
     work: (job: Job<unknown, unknown>, token: string) => Promise<unknown>,
     reclaim: () => Promise<number>,
+    mend: () => Promise<void>,
     options: WorkerOptions,
   ) {
     super(name, (job, token) => work(job, token ?? ''), { ...options, autorun: false });
     this.#reclaim = reclaim;
+    this.#mend = mend;
   }
 
   /** To be told when the connection was lost. */
@@ -63,6 +69,8 @@ export class StrictWorker extends Worker<unknown, unknown> {
       this.#doubtful = true;
       if (this.closing !== undefined) return nothing;
       this.emit('error', asError(error));
+      // A job that is active by now, and whose options are no JSON: it would hold up the lane for good.
+      if (error instanceof SyntaxError) await this.#mend();
       await systemClock.sleep(1000);
       return nothing;
     }

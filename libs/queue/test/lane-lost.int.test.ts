@@ -41,3 +41,23 @@ test('an emptied Redis is told to everybody who watches, once each time, and to 
   await b.close();
   await other.close();
 });
+
+test('a Redis that was killed may have lost its last words: that is told, once', async () => {
+  let heard = 0;
+  const watch = onLaneLost(
+    redis,
+    pair,
+    () => heard++,
+    () => undefined,
+  );
+  await until('the marker is there', marked);
+  // One answer after the other: what the watch asks meanwhile on the same connection is answered, too.
+  for (let i = 0; i < 4; i++) await redis.within(5_000, (client) => client.ping());
+  const before = server.redis.pid();
+  process.kill(before, 'SIGKILL');
+  await until('it is told', () => Promise.resolve(heard === 1), 20_000);
+  expect(server.redis.pid()).not.toBe(before);
+  await redis.within(5_000, (client) => client.ping());
+  await watch.close();
+  expect(heard).toBe(1);
+});

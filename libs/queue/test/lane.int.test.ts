@@ -236,6 +236,17 @@ test('what is no changeset is refused, and the lane goes on', async () => {
   await close();
 });
 
+test('a job whose options can not be read is worked all the same, in its turn', async () => {
+  const { queues, close } = laneQueues(redis, [pair]);
+  for (const path of numbers(0, 3)) await publisher().publish([change(path)]);
+  const [, job] = (await queues[0]?.queue.getWaiting()) ?? [];
+  await server.raw.hset(laneKey(pair, job?.id ?? ''), 'opts', '{"attempts":0"', 'progress', '{', 'parent', '!');
+  const { seen } = worker();
+  await until('all came out', () => seen.length === 3, 10_000);
+  expect(seen).toEqual(numbers(0, 3));
+  await close();
+});
+
 test('a finished job shows what became of each event', async () => {
   worker({
     handle: async ({ events }) =>
@@ -349,6 +360,7 @@ test('even an error that escapes the processor sends the job back to the head, n
       return await Promise.resolve(null);
     },
     async () => await Promise.resolve(0),
+    async () => undefined,
     { prefix: pairPrefix(pair), connection: connectionOf(redis), skipVersionCheck: true },
   );
   const errors: string[] = [];
