@@ -2,12 +2,14 @@
  * Waits until there is nothing left to do: both sides were looked at after the last change, the look found nothing, and
  * nothing was carried out meanwhile.
  */
+import { dirname } from 'node:path';
 import { openBaseReader } from '@lazysync/base';
 import { systemClock } from '@lazysync/ops';
 import { type LookAnswer, openRedis, type RedisLink, requestLook } from '@lazysync/queue';
 import type { PairReport } from '@lazysync/status';
 import { baseFile, type KnownPair } from './find-pairs.ts';
 import { readReports } from './pair-reports.ts';
+import { isUpLockHeld, pairLockFile } from './up-lock.ts';
 
 export type Rest =
   | { readonly kind: 'rest'; readonly report: PairReport }
@@ -120,8 +122,10 @@ class Waiting {
         this.#absentSince ??= now;
         // A Redis that has not answered in time is on a busy machine, or nowhere: it is asked again for a while.
         const nobody = redis === 'up' && worker.length === 0 && watchers.length === 0;
-        if (!this.#wasThere && nobody) return nothingRuns(this.#pair);
-        if (now - this.#absentSince > GRACE_MS) return nothingRuns(this.#pair);
+        const isLong = now - this.#absentSince > GRACE_MS;
+        // CRASH: an "up" that runs starts them again, however long that takes on a busy machine.
+        const comesBack = redis === 'up' && isUpLockHeld(pairLockFile(dirname(baseFile(this.#pair))));
+        if (((!this.#wasThere && nobody) || isLong) && !comesBack) return nothingRuns(this.#pair);
       } else {
         this.#absentSince = null;
         this.#wasThere = true;
