@@ -86,20 +86,32 @@ for (const [index, scenario] of SCENARIOS.entries()) {
 }
 
 test.skipIf(!hasStrace)(
-  `the points are the system calls that change a tree${hasStrace ? '' : ' (skipped: there is no strace)'}`,
+  `the points are the system calls that change a tree, the writes of the base, and the words to the lane${hasStrace ? '' : ' (skipped: there is no strace)'}`,
   { timeout: LIMIT },
   async () => {
+    const sum = { points: 0, trees: 0, base: 0, lane: 0 };
     for (const [index, scenario] of SCENARIOS.entries()) {
       if (!ALL && index % 8 !== 3) continue;
       const world = makeWorld('disk');
       try {
         await prepare(world, scenario);
-        const { counted, seen, unmade } = await tracedRun(world);
-        expect(seen.length, [scenario.name, ...counted, ...seen].join('\n')).toBe(counted.length - unmade);
+        const { trees, base, lane } = await tracedRun(world);
+        const shown = [scenario.name, ...trees.points, ...trees.seen, ...base.points, ...base.seen].join('\n');
+        expect(trees.seen.length, shown).toBe(trees.points.length - trees.unmade);
+        expect(base.seen.length, shown).toBe(base.points.length + base.aside);
+        expect(lane.seen.length, shown).toBe(lane.points.length);
+        expect(lane.points.length).toBeGreaterThan(0);
+        sum.points += 2 * (trees.points.length + base.points.length + lane.points.length);
+        sum.trees += trees.seen.length;
+        sum.base += base.seen.length - base.aside;
+        sum.lane += lane.seen.length;
       } finally {
         dropWorld(world);
       }
     }
+    process.stdout.write(
+      `strace saw ${sum.trees} calls that change a tree, ${sum.base} records and ${sum.lane} words to the lane: ${sum.points} points, one before and one after each\n`,
+    );
   },
 );
 

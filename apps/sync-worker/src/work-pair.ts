@@ -182,8 +182,12 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     }
   }
 
-  async function handle(changeset: Changeset, { signal }: { readonly signal: AbortSignal }): Promise<Verdict> {
+  async function handle(
+    changeset: Changeset,
+    { id, signal }: { readonly id: string; readonly signal: AbortSignal },
+  ): Promise<Verdict> {
     idleTimer?.cancel();
+    ports.log('debug', 'job begins', { job: id });
     if (state === 'held' && ports.now() < heldUntil) return { kind: 'wait', ms: RETRY_HELD_MS, why };
     try {
       await comeBack();
@@ -197,6 +201,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
       }
       atWork();
       restSoon();
+      ports.log('debug', 'job done', { job: id });
       return { kind: 'done', outcomes };
     } catch (error) {
       noteChange();

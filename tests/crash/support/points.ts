@@ -15,6 +15,8 @@ export interface Points {
   readonly acts: readonly string[];
   /** Acts that did not get as far as the kernel: the folder they were to be made in is not there. */
   readonly unmade: number;
+  /** Writes of the base that only people read: they have no points. */
+  readonly aside: number;
   readonly dead: boolean;
   /** Resolves when the process has died by standing still, and its last act has come back from the kernel. */
   readonly died: Promise<void>;
@@ -25,6 +27,8 @@ export interface Points {
   /** An act that changes nothing: no points, but a dead process makes none. */
   reading<T>(act: () => Promise<T>): Promise<T>;
   readingNow<T>(act: () => T): T;
+  /** A write without points. */
+  asideNow<T>(act: () => T): T;
 }
 
 const NEVER = new Promise<never>(() => undefined);
@@ -33,6 +37,7 @@ const NEVER = new Promise<never>(() => undefined);
 export function createPoints(at: number | null, death: Death): Points {
   let count = 0;
   let unmade = 0;
+  let aside = 0;
   let dead = false;
   let flying = 0;
   const acts: string[] = [];
@@ -70,6 +75,9 @@ export function createPoints(at: number | null, death: Death): Points {
     acts,
     get unmade() {
       return unmade;
+    },
+    get aside() {
+      return aside;
     },
     get dead() {
       return dead;
@@ -127,6 +135,11 @@ export function createPoints(at: number | null, death: Death): Points {
     },
     readingNow(act) {
       if (dead) throw new Dead('read');
+      return act();
+    },
+    asideNow(act) {
+      if (dead) throw new Dead('aside');
+      aside++;
       return act();
     },
   };

@@ -34,6 +34,14 @@ const change = (side: Side, kind: ChangeKind, ...paths: string[]): SyncEvent[] =
   paths.map((rel) => ({ kind, side, path: relPath(rel) }));
 const opened = (...paths: string[]): SyncEvent[] =>
   paths.map((rel) => ({ kind: 'access', side: 'local', path: relPath(rel) }));
+const asked = (command: 'get' | 'free' | 'pin', rel: string, arg?: string): SyncEvent => ({
+  kind: 'command',
+  side: 'local',
+  path: relPath(rel),
+  id: `${command}-1`,
+  command,
+  ...(arg === undefined ? {} : { arg }),
+});
 const BIG = Buffer.alloc(3 * 1024 * 1024 + 17, 'big ');
 
 /** Brings a world to the state before the action. */
@@ -84,6 +92,13 @@ export const SCENARIOS: readonly Scenario[] = [
     copies: ['f'],
     act: (w) => write(w.local, 'f', 'two two'),
     jobs: [change('local', 'modify', 'f')],
+  },
+  {
+    name: 'local edit of a big copy',
+    remote: { big: BIG.toString() },
+    copies: ['big'],
+    act: (w) => write(w.local, 'big', Buffer.concat([BIG, Buffer.from('and more')])),
+    jobs: [change('local', 'modify', 'big')],
   },
   {
     name: 'local edit that replaces a stub',
@@ -236,6 +251,13 @@ export const SCENARIOS: readonly Scenario[] = [
     jobs: [change('remote', 'modify', 'f')],
   },
   {
+    name: 'remote edit of a big copy, opened again',
+    remote: { big: BIG.toString() },
+    copies: ['big'],
+    act: (w) => write(w.remote, 'big', Buffer.concat([BIG, Buffer.from('and more')])),
+    jobs: [change('remote', 'modify', 'big'), opened('big')],
+  },
+  {
     name: 'remote edit of a copy that was written here (dehydrate, kept in the trash)',
     remote: { f: 'one' },
     copies: ['f'],
@@ -314,7 +336,38 @@ export const SCENARIOS: readonly Scenario[] = [
     act: (w) => write(w.remote, 'f', 'two two'),
     jobs: [opened('f'), change('remote', 'modify', 'f')],
   },
+  {
+    name: 'commands: get a folder, free a copy, pin a pattern',
+    remote: { f: 'one', 'p.txt': 'pinned', ...TREE },
+    copies: ['f'],
+    act: () => undefined,
+    jobs: [[asked('get', 'd')], [asked('free', 'f')], [asked('pin', '', '*.txt')]],
+  },
   // ------------------------------------------------------------------------------------------------------ both sides
+  {
+    name: 'conflict of a file here and a folder there',
+    act: (w) => {
+      write(w.local, 'x', 'a file here');
+      write(w.remote, 'x/y', 'in a folder there');
+    },
+    jobs: [change('local', 'create', 'x'), change('remote', 'create', 'x', 'x/y')],
+  },
+  {
+    name: 'conflict of a folder here and a file there',
+    act: (w) => {
+      write(w.local, 'x/y', 'in a folder here');
+      write(w.remote, 'x', 'a file there');
+    },
+    jobs: [change('local', 'create', 'x', 'x/y'), change('remote', 'create', 'x')],
+  },
+  {
+    name: 'the same folder is made on both sides, with other files',
+    act: (w) => {
+      write(w.local, 'n/here', 'here');
+      write(w.remote, 'n/there', 'there');
+    },
+    jobs: [change('local', 'create', 'n', 'n/here'), change('remote', 'create', 'n', 'n/there')],
+  },
   {
     name: 'conflict of two edits',
     remote: { 'f.txt': 'one' },

@@ -32,7 +32,13 @@ export interface World {
 
 /** How a boot of the worker ended. */
 export type Ended =
-  | { readonly kind: 'rest'; readonly points: number; readonly unmade: number; readonly acts: readonly string[] }
+  | {
+      readonly kind: 'rest';
+      readonly points: number;
+      readonly unmade: number;
+      readonly aside: number;
+      readonly acts: readonly string[];
+    }
   | { readonly kind: 'died'; readonly acts: readonly string[] };
 
 export function makeWorld(abilities: Abilities): World {
@@ -86,8 +92,20 @@ function nextBoot(world: World): number {
   return boot;
 }
 
+export interface BootHooks {
+  /** Everything is open, and nothing has begun. */
+  readonly opened?: () => void;
+  /** All is done, and nothing is closed yet. */
+  readonly worked?: () => void;
+}
+
 /** Replays the journal, works the lane to its end, waits for the transfers; or dies at point `at`. */
-export async function boot(world: World, at: number | null = null, death: Death = 'freeze'): Promise<Ended> {
+export async function boot(
+  world: World,
+  at: number | null = null,
+  death: Death = 'freeze',
+  { opened = () => undefined, worked = () => undefined }: BootHooks = {},
+): Promise<Ended> {
   const points = createPoints(at, death);
   const number = nextBoot(world);
   const realBase = openBase(path.join(world.top, 'base.db'));
@@ -137,8 +155,15 @@ export async function boot(world: World, at: number | null = null, death: Death 
       },
     },
   };
+  opened();
   const working = work(world, ports, points).then(
-    (): Ended => ({ kind: 'rest', points: points.count, unmade: points.unmade, acts: points.acts }),
+    (): Ended => ({
+      kind: 'rest',
+      points: points.count,
+      unmade: points.unmade,
+      aside: points.aside,
+      acts: points.acts,
+    }),
     async (error: unknown): Promise<Ended> => {
       if (!points.dead) throw error;
       await points.died;
@@ -152,6 +177,7 @@ export async function boot(world: World, at: number | null = null, death: Death 
       late(points),
     ]);
   } finally {
+    worked();
     await Promise.all([localFs.closeLeft(), remoteFs.closeLeft()]);
     realBase.close();
     localDisk.close();

@@ -17,7 +17,6 @@ const MUTATING: ReadonlySet<string> = new Set([
   'setLinkAtime',
 ]);
 const MUTATING_FILE: ReadonlySet<string> = new Set(['write', 'truncate', 'chmod', 'setMtime']);
-/** What meta rows and the log say is for people: written at times of its own, and no part of what must survive. */
 const POINTS_OF_BASE: ReadonlySet<string> = new Set([
   'begin',
   'record',
@@ -25,8 +24,12 @@ const POINTS_OF_BASE: ReadonlySet<string> = new Set([
   'dropTransfer',
   'putProblem',
   'putConflict',
-  'claimCommand',
+  'putCommand',
+  'putPin',
+  'dropPin',
 ]);
+/** What these say is for people, or is found out anew: written at times of its own, and no part of what must survive. */
+const ASIDE: ReadonlySet<string> = new Set(['setMeta', 'clearProblem', 'clearProblemsBelow']);
 
 /** What a mount can not do: as sshfs, and as a server without hard links. `capture`: sshfs, and a pair set so. */
 export type Abilities = 'disk' | 'sshfs' | 'no-links' | 'capture';
@@ -97,7 +100,8 @@ export function wrapBase(real: Base, points: Points): Base {
     const method = (value as Method).bind(real);
     wrapped[key] = (...args: unknown[]) => {
       const act = (): unknown => method(...args);
-      const isEmpty = key === 'record' && (args as [unknown[], unknown[]]).every((list) => list.length === 0);
+      const isEmpty = key === 'record' && args.slice(0, 3).every((list) => (list as unknown[]).length === 0);
+      if (ASIDE.has(key)) return points.asideNow(act);
       return POINTS_OF_BASE.has(key) && !isEmpty ? points.aroundNow(`base ${key}`, act) : points.readingNow(act);
     };
   }

@@ -15,14 +15,22 @@ function contentsBelow(root: string, found: Map<string, string>): void {
 export class Census {
   readonly #written = new Map<string, string>();
   readonly #replaced = new Set<string>();
+  /** What everybody did, one line each: to find out where a version was lost. */
+  readonly diary: string[] = [];
 
   wrote(text: string, where: string): void {
     this.#written.set(text, where);
+    this.note(`wrote ${where}: ${text.slice(0, 12)}`);
   }
 
   /** Its reader has put something else in its place. */
   replaced(text: string): void {
     this.#replaced.add(text);
+    this.note(`replaced ${text.slice(0, 12)}`);
+  }
+
+  note(what: string): void {
+    this.diary.push(`${Date.now()} ${what}`);
   }
 
   get versions(): number {

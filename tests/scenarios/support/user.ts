@@ -26,14 +26,23 @@ export class User {
   readonly root: string;
   readonly #census: Census;
   readonly #random: () => number;
+  readonly #throughStubs: boolean;
   readonly did: Record<string, number> = {};
   #count = 0;
 
-  constructor(name: string, root: string, census: Census, random: () => number) {
+  /** `throughStubs: false`: nobody writes through a mount that may have shown an old version. */
+  constructor(
+    name: string,
+    root: string,
+    census: Census,
+    random: () => number,
+    { throughStubs = true }: { readonly throughStubs?: boolean } = {},
+  ) {
     this.name = name;
     this.root = root;
     this.#census = census;
     this.#random = random;
+    this.#throughStubs = throughStubs;
   }
 
   #pick<T>(from: readonly T[]): T {
@@ -50,6 +59,7 @@ export class User {
 
   /** Opens it, so that what is replaced is what was read. */
   #inPlace(full: string): void {
+    if (!this.#throughStubs && fs.lstatSync(full).isSymbolicLink()) return;
     const fd = fs.openSync(full, 'r+');
     try {
       const old = fs.readFileSync(fd, 'utf8');
@@ -87,9 +97,15 @@ export class User {
 
   #renameFile(from: string, to: string): void {
     fs.mkdirSync(path.dirname(to), { recursive: true });
-    // A rename of a thing to its own name does nothing.
-    if (from !== to && fs.existsSync(from)) this.#gone(to);
+    // A rename of a thing to its own name does nothing. A stub may lead nowhere, and is renamed all the same.
+    if (from !== to && fs.lstatSync(from, { throwIfNoEntry: false }) !== undefined) this.#gone(to);
     fs.renameSync(from, to);
+    this.#census.note(`renamed ${from} to ${to}`);
+  }
+
+  #renameFolder(from: string, to: string): void {
+    fs.renameSync(from, to);
+    this.#census.note(`renamed ${from} to ${to}`);
   }
 
   #actions(): Readonly<Record<string, () => void>> {
@@ -108,15 +124,20 @@ export class User {
         const full = this.#file();
         this.#gone(full);
         fs.unlinkSync(full);
+        this.#census.note(`removed ${full}`);
       },
       rename: () => this.#renameFile(this.#file(), this.#file()),
       'rename a folder': () =>
-        fs.renameSync(path.join(this.root, this.#pick(['d', 'f'])), path.join(this.root, this.#pick(['d', 'f', 'h']))),
+        this.#renameFolder(
+          path.join(this.root, this.#pick(['d', 'f'])),
+          path.join(this.root, this.#pick(['d', 'f', 'h'])),
+        ),
       'remove a folder': () => {
         const full = path.join(this.root, this.#pick(FOLDERS.slice(1)));
         if (this.#random() > 0.3) return;
         this.#gone(full);
         fs.rmSync(full, { recursive: true });
+        this.#census.note(`removed ${full}`);
       },
       mkdir: () => void fs.mkdirSync(path.join(this.root, this.#pick(FOLDERS.slice(1))), { recursive: true }),
     };
