@@ -14,6 +14,7 @@ import {
   pointAnchor,
   RemoteOffline,
   type Replica,
+  withExactNames,
 } from '@lazysync/replica';
 
 import { createHolds } from './holds.ts';
@@ -220,7 +221,7 @@ export async function openPair(
     pair: config.id,
     base,
     local,
-    remote,
+    remote: there.probe.foldsCase ? withExactNames(remote) : remote,
     policy: policyOf(config),
     now: () => Date.now(),
     slot: slots(),

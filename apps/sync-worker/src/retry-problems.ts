@@ -10,9 +10,7 @@ const BY_HINT: ReadonlySet<Problem['code']> = new Set([
   'special-file',
   'bad-name',
   'name-refused',
-  'case-collision',
   'other-pair',
-  'other-file-system',
   'held',
 ]);
 

@@ -2,7 +2,16 @@
  * What to do at one path: from why it is looked at, what is there now, and the base. Decides one step at a time; the
  * worker carries it out, writes down what is really there afterwards, and plans the path again.
  */
-import type { Cause, Decision, PathView, Policy } from '@lazysync/event-model';
+import {
+  type Cause,
+  type Decision,
+  DIFFERS_IN_CASE,
+  type Entry,
+  MOUNTED_INSIDE,
+  type PathView,
+  type Policy,
+  type ProblemCode,
+} from '@lazysync/event-model';
 import { ACTION_TABLE, type LocalState, type RemoteState } from './action-table.ts';
 import { type Change, localChange, remoteChange } from './classify.ts';
 import { type Case, need, nothing, problem, removal } from './decide.ts';
@@ -23,6 +32,19 @@ type Seen = Exclude<Change['kind'], 'compare' | 'origin' | 'unknown'>;
 
 function stateOf(change: Seen): LocalState & RemoteState {
   return LOCAL_STATE[change];
+}
+
+/** Why a side can not be known. */
+function codeOf(entry: Entry): ProblemCode {
+  if (entry.kind !== 'other') return 'unreadable';
+  switch (entry.what) {
+    case MOUNTED_INSIDE:
+      return 'other-file-system';
+    case DIFFERS_IN_CASE:
+      return 'case-collision';
+    default:
+      return 'special-file';
+  }
 }
 
 function act(it: Case, local: Seen, remote: Seen): Decision {
@@ -66,8 +88,12 @@ export function planPath(view: PathView, cause: Cause, policy: Policy): Decision
   const base = residual === null ? view.base : null;
   const localIs = localChange(view, base, local);
   if (localIs.kind === 'unknown') {
-    const code = local.kind === 'other' ? 'special-file' : 'unreadable';
-    return problem(code, view, 'local', `The local side ${localIs.why}; nothing is done here until that changes.`);
+    return problem(
+      codeOf(local),
+      view,
+      'local',
+      `The local side ${localIs.why}; nothing is done here until that changes.`,
+    );
   }
   if (localIs.kind === 'compare') return need('local-hash');
   if (localIs.kind === 'origin') return need('origin');
@@ -86,8 +112,12 @@ export function planPath(view: PathView, cause: Cause, policy: Policy): Decision
         `The remote side ${remoteIs.why}, which leads nowhere here; it is left as it is.`,
       );
     }
-    const code = remote.kind === 'other' ? 'special-file' : 'unreadable';
-    return problem(code, view, 'remote', `The remote side ${remoteIs.why}; nothing is done here until that changes.`);
+    return problem(
+      codeOf(remote),
+      view,
+      'remote',
+      `The remote side ${remoteIs.why}; nothing is done here until that changes.`,
+    );
   }
   if (remoteIs.kind === 'compare' || remoteIs.kind === 'origin') return need('remote-hash');
   if (residual !== null) {

@@ -1,5 +1,12 @@
 /** Small things that a table of acts does not show: reasons, sides of problems, order of questions, folders apart. */
-import type { Decision, Entry, PathView, Step } from '@lazysync/event-model';
+import {
+  type Decision,
+  DIFFERS_IN_CASE,
+  type Entry,
+  MOUNTED_INSIDE,
+  type PathView,
+  type Step,
+} from '@lazysync/event-model';
 import { describe, expect, test } from 'vitest';
 import { changesAfter, conflictPath, keepApart, planPath } from '../src/index.ts';
 import {
@@ -302,6 +309,18 @@ describe('a conflict name is as long as it may be', () => {
     expect(named(`a.${'e'.repeat(15)}`)).toBe(`a (conflict 2026-03-04 050607 box).${'e'.repeat(15)}`);
     expect(named(`a.${'e'.repeat(16)}`)).toBe(`a.${'e'.repeat(16)} (conflict 2026-03-04 050607 box)`);
   });
+});
+
+test.each([
+  [MOUNTED_INSIDE, 'other-file-system'],
+  [DIFFERS_IN_CASE, 'case-collision'],
+  ['socket', 'special-file'],
+])('%s is a problem of its own kind, on either side', (what, code) => {
+  const other: Entry = { kind: 'other', what };
+  const of = (local: Entry, remote: Entry): unknown => plan({ base: null, local, remote });
+  expect(of(other, absent)).toMatchObject({ kind: 'problem', problem: { code, side: 'local' } });
+  expect(of(absent, other)).toMatchObject({ kind: 'problem', problem: { code, side: 'remote' } });
+  expect(of(unknown, absent)).toMatchObject({ problem: { code: 'unreadable' } });
 });
 
 describe('replace: capture', () => {

@@ -48,7 +48,10 @@ export interface StubEntry {
   /** The link's own: a moved stub keeps it, a copied one has another. */
   readonly identity: Identity;
 }
-/** Device, socket, pipe, or a folder in which another file system is mounted. */
+export const MOUNTED_INSIDE = 'file system mounted inside';
+/** On a side that takes names for the same that differ in case only. */
+export const DIFFERS_IN_CASE = 'name that differs only in case from another';
+/** Device, socket, pipe, a folder in which another file system is mounted, or another name's thing. */
 export interface OtherEntry {
   readonly kind: 'other';
   readonly what: string;

@@ -5,6 +5,7 @@ import {
   type Entry,
   type FileStat,
   isStubShaped,
+  MOUNTED_INSIDE,
   type RelPath,
   type StubEntry,
   type SymlinkEntry,
@@ -19,8 +20,6 @@ export interface EntryContext {
   /** Device of the root: a directory on another one is a file system mounted inside. null: not known, not checked. */
   readonly rootDev: bigint | null;
 }
-
-export const MOUNTED_INSIDE = 'file system mounted inside';
 
 const WORDS = {
   fifo: 'pipe',

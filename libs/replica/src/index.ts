@@ -7,6 +7,7 @@ export * from './endpoint-protocol.ts';
 export * from './endpoint-server.ts';
 export * from './endpoint-watch.ts';
 export * from './entry-of.ts';
+export * from './exact-names.ts';
 export * from './fetch.ts';
 export * from './fs-port.ts';
 export * from './hash.ts';

@@ -1,7 +1,7 @@
 /** What lies in directories, with a digest by which an unchanged one is known again. */
 import { hash } from 'node:crypto';
-import type { Anchors, Entry, RelPath } from '@lazysync/event-model';
-import { type EntryContext, entryContext, entryFrom, entryFromStat, MOUNTED_INSIDE, mapParallel } from './entry-of.ts';
+import { type Anchors, type Entry, MOUNTED_INSIDE, type RelPath } from '@lazysync/event-model';
+import { type EntryContext, entryContext, entryFrom, entryFromStat, mapParallel } from './entry-of.ts';
 import {
   FsError,
   type FsPort,

@@ -106,6 +106,11 @@ async function hasNoReplace(fs: FsPort, folder: string): Promise<boolean> {
   return (await fs.lstat(`${folder}/free`)).kind === 'file';
 }
 
+async function hasOneCase(fs: FsPort, folder: string): Promise<boolean> {
+  await put(fs, `${folder}/case`, 'x');
+  return (await fs.lstat(`${folder}/CASE`)).kind === 'file';
+}
+
 async function hasSymlinks(fs: FsPort, folder: string): Promise<boolean> {
   await fs.symlink('target', `${folder}/link`);
   return (await fs.readlink(`${folder}/link`)) === 'target';
@@ -155,6 +160,7 @@ export async function probeTree(fs: FsPort, options: ProbeOptions): Promise<Prob
     exchange: false,
     noReplace: false,
     symlinks: false,
+    foldsCase: false,
     linkAtime: false,
     mtimeStepNs: COARSEST,
     clockAheadMs: null,
@@ -165,16 +171,18 @@ export async function probeTree(fs: FsPort, options: ProbeOptions): Promise<Prob
   if (!(await can(async () => (await fs.mkdir(folder, 0o700), true)))) return nothing;
   try {
     const atime = side === 'local' && realRoot !== null ? realRoot : null;
-    const [hardLinks, exchange, noReplace, symlinks, linkAtime, mtimeStepNs, clockAheadMs] = await Promise.all([
-      can(() => hasHardLinks(fs, folder)),
-      can(() => hasExchange(fs, folder)),
-      can(() => hasNoReplace(fs, folder)),
-      can(() => hasSymlinks(fs, folder)),
-      atime === null ? false : can(() => hasLinkAtime(fs, folder, atime)),
-      mtimeStep(fs, folder),
-      clockAhead(fs, folder, options.now),
-    ]);
-    return { ...known, hardLinks, exchange, noReplace, symlinks, linkAtime, mtimeStepNs, clockAheadMs };
+    const [hardLinks, exchange, noReplace, symlinks, foldsCase, linkAtime, mtimeStepNs, clockAheadMs] =
+      await Promise.all([
+        can(() => hasHardLinks(fs, folder)),
+        can(() => hasExchange(fs, folder)),
+        can(() => hasNoReplace(fs, folder)),
+        can(() => hasSymlinks(fs, folder)),
+        can(() => hasOneCase(fs, folder)),
+        atime === null ? false : can(() => hasLinkAtime(fs, folder, atime)),
+        mtimeStep(fs, folder),
+        clockAhead(fs, folder, options.now),
+      ]);
+    return { ...known, hardLinks, exchange, noReplace, symlinks, foldsCase, linkAtime, mtimeStepNs, clockAheadMs };
   } finally {
     await removeFolder(fs, folder);
   }

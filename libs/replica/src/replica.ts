@@ -105,6 +105,8 @@ export interface Probe {
   readonly mtimeStepNs: bigint;
   /** ms that the clock which sets its mtimes is ahead of this host's, as far as round trips let it be told; or null. */
   readonly clockAheadMs: number | null;
+  /** Takes names for the same that differ only in case. */
+  readonly foldsCase: boolean;
   /** For how long a listing may be out of date, ms. */
   readonly listingCacheMs: number;
 }

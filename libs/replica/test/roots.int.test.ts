@@ -268,6 +268,7 @@ describe('probe', () => {
     fs.writeFileSync(`${dir}/.lazysync/probe-test-1/of a crash`, 'x');
     const found = await probeTree(tree, { ...probing, realRoot: dir });
     expect(found).toMatchObject({ hardLinks: true, exchange: true, noReplace: true, symlinks: true, readOnly: false });
+    expect(found.foldsCase).toBe(false);
     expect(found).toMatchObject({ fsType: mountOf(dir)?.fsType, mtimeStepNs: 1n });
     expect(fs.readdirSync(`${dir}/.lazysync`)).toEqual([]);
   });

@@ -440,6 +440,10 @@ export function createWorld(history: History, options: RunOptions = {}) {
       for (const name of top) for (const call of user.remove(shell, name)) user.attempt(call);
       return;
     }
+    // While it is away, a stub of it that was put elsewhere may be taken for one of a file that was deleted.
+    tree.walk((path, node) => {
+      if (!isOwnPath(path) && node.kind === 'file') census.dismissed(node.text);
+    });
     const aside = (name: string): string => `.lazysync/aside ${name}`;
     for (const name of top) user.attempt(() => tree.rename(name, aside(name), false, 'user'));
     scheduler.schedule(20 + n * 3, () => {

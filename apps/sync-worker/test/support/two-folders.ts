@@ -6,7 +6,7 @@ import { conflictPath } from '@lazysync/action-table';
 import { openBase } from '@lazysync/base';
 import { anchorOf, type ChangeKind, type RelPath, relPath, type Side, type SyncEvent } from '@lazysync/event-model';
 import { systemClock } from '@lazysync/ops';
-import { createDiskFs, createReplica, type Replica } from '@lazysync/replica';
+import { createDiskFs, createReplica, type FsPort, type Replica, withExactNames } from '@lazysync/replica';
 import { createHolds } from '../../src/holds.ts';
 import { createHydration } from '../../src/hydration.ts';
 import { createIgnoreRules } from '../../src/ignore-rules.ts';
@@ -56,17 +56,54 @@ export function treeOf(root: string): Record<string, string> {
   return found;
 }
 
-export async function twoFolders(): Promise<TwoFolders> {
+export interface TwoFoldersOptions {
+  /** A folder made by somebody else: a mount. */
+  readonly remote?: string;
+  readonly replace?: 'rename' | 'capture';
+  /** The remote takes names for the same that differ only in case. */
+  readonly foldsCase?: boolean;
+}
+
+/** A tree in which every name is found under any case. */
+function folding(disk: FsPort, root: string): FsPort {
+  const spelled = (rel: string): string => {
+    let at = '';
+    for (const name of rel.split('/')) {
+      const full = path.join(root, at);
+      const names = fs.existsSync(full) && fs.statSync(full).isDirectory() ? fs.readdirSync(full) : [];
+      const found = names.includes(name) ? name : names.find((one) => one.toLowerCase() === name.toLowerCase());
+      at = path.join(at, found ?? name);
+    }
+    return at;
+  };
+  return new Proxy(disk, {
+    get: (target, key: keyof FsPort) => {
+      const call = target[key] as unknown;
+      if (typeof call !== 'function') return call;
+      const names = key === 'link' || key.startsWith('rename') || key === 'exchange' ? 2 : key === 'symlink' ? 0 : 1;
+      return (...args: unknown[]) => {
+        const all = args.map((one, i) => {
+          const isName = i < names || (key === 'symlink' && i === 1);
+          return isName && typeof one === 'string' && one !== '' ? spelled(one) : one;
+        });
+        return (call as (...of: unknown[]) => unknown).apply(target, all);
+      };
+    },
+  });
+}
+
+export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFolders> {
   const top = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'lazysync-pair-')));
   const local = path.join(top, 'local');
-  const remote = path.join(top, 'remote');
+  const remote = options.remote ?? path.join(top, 'remote');
   for (const root of [local, remote]) {
     for (const folder of ['stage', 'trash']) fs.mkdirSync(path.join(root, '.lazysync', folder), { recursive: true });
   }
   const anchor = anchorOf(local);
   fs.symlinkSync(remote, anchor);
   const localFs = createDiskFs({ root: local, mode: 'local' });
-  const remoteFs = createDiskFs({ root: remote, mode: 'mount' });
+  const remoteDisk = createDiskFs({ root: remote, mode: 'mount' });
+  const remoteFs = options.foldsCase === true ? folding(remoteDisk, remote) : remoteDisk;
   const shared = { anchors: () => [anchor], clock: systemClock, root: ROOT_IS_OURS };
   const here = createReplica({
     ...shared,
@@ -84,7 +121,7 @@ export async function twoFolders(): Promise<TwoFolders> {
     peer: localFs,
     parallel: 16,
     exact: false,
-    close: async () => remoteFs.close(),
+    close: async () => remoteDisk.close(),
   });
   let count = 0;
   const published: SyncEvent[] = [];
@@ -94,13 +131,19 @@ export async function twoFolders(): Promise<TwoFolders> {
     pair: 'test',
     base,
     local: here,
-    remote: there,
+    remote: options.foldsCase === true ? withExactNames(there) : there,
     policy: {
       localRoot: local,
       remoteRoot: remote,
       anchor,
       compareLimit: 1 << 20,
-      conflictPath: (at) => conflictPath(at, '2026-01-02T03:04:05.000Z', 'host', 1),
+      replace: options.replace ?? 'rename',
+      conflictPath: (at) => {
+        for (let n = 1; ; n++) {
+          const free = conflictPath(at, '2026-01-02T03:04:05.000Z', 'host', n);
+          if (fs.lstatSync(path.join(local, free), { throwIfNoEntry: false }) === undefined) return free;
+        }
+      },
     },
     now: () => Date.now(),
     slot: () => `t-${process.pid}-${count++}`,
