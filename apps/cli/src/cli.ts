@@ -71,15 +71,33 @@ function startsPair(made: Command): Command {
     .option('--log-level <LEVEL>', 'trace, debug, info, warn, error, fatal or silent');
 }
 
-function oneOf(name: string, description: string, example: string): Command {
-  return command(name, description, example)
-    .option('--remote <DIR>', 'the slow folder')
-    .option('--local <DIR>', 'the fast folder')
-    .option('--id <NAME>', 'how the pair is called')
-    .option('-c, --config <FILE>', 'the pairs of a lazysync.yaml (default: $LAZYSYNC_CONFIG)')
-    .option('--state <DIR>', 'the state folder (default: $LAZYSYNC_STATE, $XDG_STATE_HOME/lazysync)')
-    .option('--redis <URL>', 'the Redis that all processes of the pair share (default: $REDIS_URL)')
+function oneOf(name: string, description: string, ...examples: readonly string[]): Command {
+  const up = name === 'up';
+  const made = command(name, description, ...examples)
+    .option('--remote <DIR>', 'the slow folder (a network mount); it is never reorganised')
+    .option('--local <DIR>', 'the fast folder; made if it does not exist')
+    .option('--id <NAME>', 'how the pair is called (default: from the names of its folders)')
+    .option(
+      '-c, --config <FILE>',
+      up
+        ? 'the pairs of a lazysync.yaml; changes of it are followed'
+        : 'the pairs of a lazysync.yaml; changes of it are followed (default: $LAZYSYNC_CONFIG)',
+    )
+    .option('--state <DIR>', 'the state folder, on a local disk (default: $XDG_STATE_HOME/lazysync)')
+    .option(
+      '--redis <URL>',
+      up
+        ? 'your own Redis (default: $REDIS_URL, else an embedded one)'
+        : 'the Redis that all processes of the pair share (default: $REDIS_URL)',
+    )
     .option('--log-level <LEVEL>', 'trace, debug, info, warn, error, fatal or silent');
+  const pins: Readonly<Record<string, string>> = {
+    up: 'only these of the file',
+    watch: 'these and no others; other replicas leave them to this one (default: $WATCH_PAIRS)',
+    work: 'these and no others; other replicas leave them to this one (default: $WORK_PAIRS)',
+  };
+  const pin = pins[name];
+  return pin === undefined ? made : made.option('--pairs <ID,…>', pin);
 }
 
 /** What asks the pair's worker for something, or for what it knows. */
@@ -204,12 +222,11 @@ function program(): Command {
     );
 
   root.addCommand(
-    startsPair(
-      command(
-        'up',
-        'keep a pair in step, in the foreground, until Ctrl-C',
-        'lazysync up --remote /mnt/nas/work --local ~/work',
-      ),
+    oneOf(
+      'up',
+      'keep pairs in step, in the foreground, until Ctrl-C',
+      'lazysync up --remote /mnt/nas/work --local ~/work',
+      'lazysync up -c lazysync.yaml',
     )
       .option('--port <N>', 'of the dashboard (taken: the next free one)', '7420')
       .option('--no-dashboard', 'without a dashboard')

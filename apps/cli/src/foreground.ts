@@ -63,6 +63,8 @@ export async function inForeground<T>(
 }
 
 function around(run: Run, signal: AbortSignal, progress: ProgressLine, log: Logger): Foreground {
+  // A thousand pairs are not looked at ten times a second each.
+  const everyMs = Math.max(100, 10 * run.effective.pairs.length);
   const broken = run.broken.then(({ message, lines }) => {
     throw refused([message, ...lines.map((one) => `  ${one}`)].join('\n'));
   });
@@ -79,6 +81,7 @@ function around(run: Run, signal: AbortSignal, progress: ProgressLine, log: Logg
       unlessBroken(
         untilReady(run.effective, pair, {
           signal,
+          everyMs,
           workerUptime: () => run.uptime('sync-worker'),
           progress: (done, total) => progress.show(`mirroring ${count(done)} of ${count(total)}`),
         }),

@@ -10,15 +10,16 @@ import {
   type JudgedPair,
   judgeFolders,
   judgeState,
-  lookWithin,
+  lookAtAll,
   PAIR_ID_RULE,
   type PairSettings,
+  type PairWish,
   pairStateDir,
   type RedisPlace,
   showPath,
   stateDir,
 } from '@lazysync/config';
-import { type LogLevel, mountOf, parseMountinfo } from '@lazysync/ops';
+import { type LogLevel, type Mount, mountOf, parseMountinfo } from '@lazysync/ops';
 import { type PairFile, readPairFile } from '@lazysync/replica';
 import { type CliError, refused, usage } from './exit.ts';
 import { isUpLockHeld, localLockFile, pairLockFile } from './up-lock.ts';
@@ -57,6 +58,15 @@ export interface RunPlan {
   readonly logLevel: LogLevel;
   /** What a person should know; one sentence each. */
   readonly notices: readonly string[];
+  /** Ids of pairs that were left out, because their folders can not be seen from here. */
+  readonly unseen: readonly string[];
+}
+
+export interface PlanOptions {
+  /** For one process, which waits for Redis itself and meets others there: they may see folders that it does not. */
+  readonly alone?: boolean;
+  /** Of a plan that is running: its pairs are not taken for those of another `up`. */
+  readonly running?: readonly string[];
 }
 
 const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] satisfies LogLevel[];
@@ -82,8 +92,8 @@ export function absoluteFolder(option: string, text: string | undefined): string
   return path.resolve(text);
 }
 
-/** Throws CliError with one sentence. `alone`: for one process, which waits for Redis itself and meets others there. */
-export async function planRun(wish: RunWish, { alone = false } = {}): Promise<RunPlan> {
+/** Throws CliError with one sentence. */
+export async function planRun(wish: RunWish, { alone = false, running = [] }: PlanOptions = {}): Promise<RunPlan> {
   const state = stateDir(wish.state === undefined ? undefined : absoluteFolder('--state', wish.state));
   const asked = wish.pairs.map((pair) => ({
     ...pair,
@@ -95,25 +105,22 @@ export async function planRun(wish: RunWish, { alone = false } = {}): Promise<Ru
       throw usage(`The id ${showPath(id)} is not usable: it must be ${PAIR_ID_RULE}.`);
   const redis = wish.redis === undefined ? null : await parseRedis(wish.redis);
 
-  const [stateLook, ...looks] = await Promise.all([
-    lookWithin(state),
-    ...asked.flatMap(({ remote, local }) => [lookWithin(remote), lookWithin(local)]),
-  ]);
+  const [stateLook, ...looks] = await lookAtAll([state, ...asked.flatMap(({ remote, local }) => [remote, local])]);
+  if (stateLook === undefined) throw new Error('the state folder was not looked at');
   const mounts = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
-  const judged = judgeFolders(
-    asked.map(({ remote, local }, index) => {
-      const localLook = looks[2 * index + 1] as FolderLook;
-      const knownRemote = localLook.kind === 'directory' ? (readPairFile(localLook.real)?.remote ?? null) : null;
-      return { remote, local, remoteLook: looks[2 * index] as FolderLook, localLook, knownRemote };
-    }),
-    mounts,
-  );
+  const seen = asked.map((pair, index) => {
+    const localLook = looks[2 * index + 1] as FolderLook;
+    const knownRemote = localLook.kind === 'directory' ? (readPairFile(localLook.real)?.remote ?? null) : null;
+    return { ...pair, remoteLook: looks[2 * index] as FolderLook, localLook, knownRemote };
+  });
+  const { visible, notices: hidden } = alone ? onlyVisible(seen, mounts) : { visible: seen, notices: [] };
+  const judged = judgeFolders(visible, mounts);
   if (judged.kind === 'refused') throw (judged.why === 'folders' ? usage : refused)(judged.message);
   const badState = judgeState(state, stateLook, judged.pairs, mounts);
   if (badState !== null) throw usage(badState);
 
   const pairs = judged.pairs.map((pair, index): PlannedPair => {
-    const { id: given, settings, local: shownLocal } = asked[index] as (typeof asked)[number];
+    const { id: given, settings, local: shownLocal } = visible[index] as (typeof visible)[number];
     const id = choosePairId(given, pair, state);
     const { remote, local, makeLocal } = pair;
     return {
@@ -126,14 +133,38 @@ export async function planRun(wish: RunWish, { alone = false } = {}): Promise<Ru
       settings: settings ?? defaultSettings(),
     };
   });
-  for (const [index, pair] of pairs.entries()) {
-    const twin = pairs.findIndex(({ id }) => id === pair.id);
-    if (twin !== index) throw usage(`The id ${pair.id} is that of two pairs: give one of them another.`);
-    if (!alone) checkNotRunning(pair);
+  const ids = new Set<string>();
+  for (const pair of pairs) {
+    if (ids.has(pair.id)) throw usage(`The id ${pair.id} is that of two pairs: give one of them another.`);
+    ids.add(pair.id);
+    if (!alone && !running.includes(pair.id)) checkNotRunning(pair);
   }
   const warnings = redis === null || alone ? [] : await checkRedis(redis);
-  const notices = [...judged.pairs.flatMap((pair) => pair.notices), ...warnings];
-  return { pairs, state, redis, logLevel: wish.logLevel, notices };
+  const notices = [...judged.pairs.flatMap((pair) => pair.notices), ...warnings, ...hidden];
+  const unseen = seen
+    .filter((pair) => !visible.includes(pair))
+    .map(({ id, local, remote }) => id ?? defaultPairId(local, remote));
+  return { pairs, state, redis, logLevel: wish.logLevel, notices, unseen };
+}
+
+type Seen = PairWish & PairWishText;
+
+/** Pairs whose folders are not here are for others; if all are, something is wrong. */
+function onlyVisible(
+  seen: readonly Seen[],
+  mounts: readonly Mount[],
+): { readonly visible: readonly Seen[]; readonly notices: readonly string[] } {
+  const notices: string[] = [];
+  const visible = seen.filter((pair) => {
+    if (pair.remoteLook.kind === 'directory' && pair.localLook.kind === 'directory') return true;
+    const judged = judgeFolders([pair], mounts);
+    if (judged.kind === 'good') return true;
+    notices.push(
+      `${judged.message.replace(/[.]$/, '')}; the pair ${pair.id ?? showPath(pair.local)} is left to others.`,
+    );
+    return false;
+  });
+  return visible.length === 0 ? { visible: seen, notices: [] } : { visible, notices };
 }
 
 export async function parseRedis(text: string): Promise<RedisPlace> {

@@ -5,17 +5,42 @@ import { type RelPath, ROOT } from '@lazysync/event-model';
 import type { Readiness } from './until-ready.ts';
 import { bytes, plural, shellPath } from './words.ts';
 
-/** One line that begins with `ready`. `name`: of the pair, where there are several. */
-export function readyLine(readiness: Extract<Readiness, { counts: Counts }>, name: string | null): string {
-  const head = name === null ? 'ready  ' : `ready  ${name}: `;
+/** One line that begins with `ready`. */
+export function readyLine(readiness: Extract<Readiness, { counts: Counts }>): string {
   const there = countsText(readiness.counts);
-  if (readiness.kind === 'ready') return `${head}${there}`;
+  const waits = waitsText(readiness);
+  return `ready  ${waits === null ? '' : `${waits}; `}${there}`;
+}
+
+/** The same for several pairs together: those that do not just work are named. */
+export function readyLineOf(all: readonly { readonly id: string; readonly readiness: Readiness }[]): string {
+  const sum: Record<keyof Counts, number> = {
+    entries: 0,
+    directories: 0,
+    stubs: 0,
+    copies: 0,
+    cachedBytes: 0,
+    remoteBytes: 0,
+  };
+  const named: string[] = [];
+  for (const { id, readiness } of all) {
+    if (readiness.kind === 'halted') named.push(`${id} halted (${readiness.why.replace(/\.$/, '')})`);
+    else {
+      for (const key of Object.keys(sum) as (keyof Counts)[]) sum[key] += readiness.counts[key];
+      const waits = waitsText(readiness);
+      if (waits !== null) named.push(`${id} ${waits}`);
+    }
+  }
+  const shown = [...named.slice(0, 10), ...(named.length > 10 ? [`and ${named.length - 10} more`] : [])];
+  return `ready  ${[plural(all.length, 'pair'), ...shown].join('; ')}; ${countsText(sum)}`;
+}
+
+function waitsText(readiness: Exclude<Readiness, { kind: 'halted' }>): string | null {
+  if (readiness.kind === 'ready') return null;
   const because = readiness.why === '' ? '' : ` (${readiness.why.replace(/\.$/, '')})`;
-  const what =
-    readiness.state === 'held'
-      ? `held until you say so${because}`
-      : `remote offline${because}: copies work, changes wait`;
-  return `${head}${what}; ${there}`;
+  return readiness.state === 'held'
+    ? `held until you say so${because}`
+    : `remote offline${because}: copies work, changes wait`;
 }
 
 function countsText(counts: Counts): string {

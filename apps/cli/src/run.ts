@@ -2,15 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { type EffectiveConfig, pairStateDir, type RedisPlace, showPath, writeEffective } from '@lazysync/config';
-import { errnoOf, type Logger, systemClock, withDeadline } from '@lazysync/ops';
-import { type PairFile, writePairFile } from '@lazysync/replica';
+import { isDeepStrictEqual } from 'node:util';
+import { type EffectiveConfig, type EffectivePair, type RedisPlace, showPath, writeEffective } from '@lazysync/config';
+import { errnoOf, type Logger, withDeadline } from '@lazysync/ops';
 import { refused, usage } from './exit.ts';
 import { freePort } from './free-port.ts';
+import { createPairLocks, type PairLocks } from './pair-locks.ts';
 import { type ProgramName, programOf, redisText } from './places.ts';
-import { alreadyRuns, type PlannedPair, type RunPlan } from './plan-run.ts';
+import type { PlannedPair, RunPlan } from './plan-run.ts';
 import { type ChildSpec, type Supervisor, supervise } from './supervise.ts';
-import { isUpLockHeld, localLockFile, pairLockFile, takeUpLock } from './up-lock.ts';
 
 export interface RunOptions {
   /** null: no dashboard. */
@@ -23,21 +23,30 @@ export interface RunOptions {
 }
 
 export interface Run {
+  /** What the processes work with now. */
   readonly effective: EffectiveConfig;
   /** Where the dashboard listens; it may move when it is restarted. */
   url(): string | null;
   /** Resolves when the pairs can not be worked any more: one sentence, and the last lines of who failed. */
   readonly broken: Promise<{ readonly message: string; readonly lines: readonly string[] }>;
   uptime(name: ProgramName): number;
+  /** Goes over to another plan while the processes run. Rejects with a CliError: what is new was not taken. */
+  apply(plan: RunPlan): Promise<Changes>;
   /** Everything is gone within 5 s. */
   stop(): Promise<void>;
+}
+
+/** Ids of pairs. */
+export interface Changes {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
 }
 
 const HOST = '127.0.0.1';
 /** 5 s in all: the processes get this long before kill -9, then Redis. */
 const PROCESSES_MS = 3500;
 const REDIS_MS = 1200;
-const WORKER_ENDS_MS = 7000;
 
 function makeState(state: string): void {
   try {
@@ -58,80 +67,23 @@ export async function startRun(plan: RunPlan, options: RunOptions): Promise<Run>
   };
   try {
     makeState(plan.state);
-    for (const pair of plan.pairs) owned.push(lockState(pair));
+    const locks = createPairLocks();
+    owned.push(() => locks.releaseAll());
+    for (const pair of plan.pairs) locks.takeState(pair);
     const redis = plan.redis ?? (await startRedis(plan.state, log, owned));
     signal.throwIfAborted();
-    for (const pair of plan.pairs) {
-      await untilUnworked(pair, signal);
-      makeLocal(pair);
-      owned.push(lockLocal(pair));
-      const file: PairFile = {
-        v: 1,
-        id: pair.id,
-        local: pair.local,
-        remote: pair.remote,
-        state: plan.state,
-        redis: redisText(redis),
-      };
-      writePairFile(pair.local, file);
-      writePairRecord(plan.state, file);
-    }
+    for (const pair of plan.pairs) await locks.takeLocal(pair, plan.state, redisText(redis), signal);
     const port = options.port === null ? null : await freePort(options.port, HOST);
     if (options.port !== null && port === null) throw refused(`No port from ${options.port} on is free on ${HOST}.`);
     const effective = effectiveOf(plan, redis, port);
     const file = path.join(plan.pairs[0]?.state ?? plan.state, 'effective.json');
     writeEffective(file, effective);
     signal.throwIfAborted();
-    return startProcesses(plan, effective, file, options, owned, stop);
+    return startProcesses(plan, effective, file, locks, options, owned, stop);
   } catch (error) {
     await stop();
     throw error;
   }
-}
-
-function lockState(pair: PlannedPair): () => void {
-  fs.mkdirSync(pair.state, { recursive: true, mode: 0o700 });
-  const lock = takeUpLock(pairLockFile(pair.state));
-  if (lock.kind === 'held') throw alreadyRuns(pair.id);
-  return lock.release;
-}
-
-/** The worker of an "up" that was killed needs a moment to notice; a worker on its own stays. */
-async function untilUnworked(pair: PlannedPair, signal: AbortSignal): Promise<void> {
-  const end = performance.now() + WORKER_ENDS_MS;
-  while (isUpLockHeld(path.join(pair.state, 'lock'))) {
-    if (performance.now() > end)
-      throw refused(`A worker already runs for the pair ${pair.id}: stop it first, or go on with that one.`);
-    await systemClock.sleep(100, signal);
-    signal.throwIfAborted();
-  }
-}
-
-function lockLocal(pair: PlannedPair): () => void {
-  const file = localLockFile(pair.local);
-  fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  const lock = takeUpLock(file);
-  if (lock.kind === 'held') throw alreadyRuns(pair.id, pair.local);
-  return lock.release;
-}
-
-function makeLocal(pair: PlannedPair): void {
-  try {
-    fs.mkdirSync(pair.local);
-  } catch (error) {
-    const code = errnoOf(error);
-    if (code === null) throw error;
-    if (code !== 'EEXIST') throw usage(`The local folder ${showPath(pair.local)} can not be made: ${code}.`);
-  }
-}
-
-export function writePairRecord(state: string, pair: PairFile): void {
-  const file = path.join(pairStateDir(state, pair.id), 'pair.json');
-  const temp = `${file}.${process.pid}`;
-  fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  fs.rmSync(temp, { force: true });
-  fs.writeFileSync(temp, `${JSON.stringify(pair, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
-  fs.renameSync(temp, file);
 }
 
 async function startRedis(state: string, log: Logger, owned: (() => Promise<void> | void)[]): Promise<RedisPlace> {
@@ -152,10 +104,16 @@ async function startRedis(state: string, log: Logger, owned: (() => Promise<void
 
 function effectiveOf(plan: RunPlan, redis: RedisPlace, port: number | null): EffectiveConfig {
   const boot = newBoot();
-  const pairs = plan.pairs.map(({ id, local, remote, state, settings }) => ({ id, local, remote, state, settings }));
+  const pairs = plan.pairs.map(effectivePair);
   const config: EffectiveConfig = { v: 1, boot, state: plan.state, redis, pairs };
   return port === null ? config : { ...config, port };
 }
+
+function effectivePair({ id, local, remote, state, settings }: PlannedPair): EffectivePair {
+  return { id, local, remote, state, settings };
+}
+
+const sameRoots = (a: PlannedPair, b: PlannedPair): boolean => a.local === b.local && a.remote === b.remote;
 
 /** Names this start. */
 export function newBoot(): string {
@@ -164,14 +122,16 @@ export function newBoot(): string {
 
 function startProcesses(
   plan: RunPlan,
-  effective: EffectiveConfig,
+  first: EffectiveConfig,
   file: string,
-  { port: wish, log, line }: RunOptions,
+  locks: PairLocks,
+  { port: wish, signal, log, line }: RunOptions,
   owned: (() => Promise<void> | void)[],
   stop: () => Promise<void>,
 ): Run {
-  let port = effective.port ?? null;
-  const env = { LAZYSYNC_BOOT: effective.boot };
+  let effective = first;
+  let port = first.port ?? null;
+  const env = { LAZYSYNC_BOOT: first.boot };
   const common = ['--effective', file, '--log-level', plan.logLevel];
   const simple = (name: ProgramName): ChildSpec => ({
     name,
@@ -202,8 +162,49 @@ function startProcesses(
     },
   });
   owned.push(() => supervisor.stop(PROCESSES_MS));
+  const write = (pairs: readonly PlannedPair[]): void => {
+    effective = { ...effective, pairs: pairs.map(effectivePair) };
+    writeEffective(file, effective);
+  };
+  let running = plan.pairs;
+  const apply = async (next: RunPlan): Promise<Changes> => {
+    const before = new Map(running.map((pair) => [pair.id, pair]));
+    const after = new Map(next.pairs.map((pair) => [pair.id, pair]));
+    const moved = next.pairs.filter((pair) => !sameRoots(before.get(pair.id) ?? pair, pair)).map(({ id }) => id);
+    const removed = running.filter(({ id }) => !after.has(id)).map(({ id }) => id);
+    const added = next.pairs.filter(({ id }) => !before.has(id)).map(({ id }) => id);
+    const changed = next.pairs
+      .filter(
+        (pair) =>
+          before.has(pair.id) && !isDeepStrictEqual(effectivePair(pair), effectivePair(before.get(pair.id) ?? pair)),
+      )
+      .map(({ id }) => id);
+    // ORDER: what goes is let go by the worker before its locks are, and before its folders may become another pair's.
+    const going = new Set([...removed, ...moved]);
+    if (going.size > 0) {
+      running = running.filter(({ id }) => !going.has(id));
+      write(running);
+      for (const id of going) await locks.release(id, signal);
+    }
+    const coming = next.pairs.filter(({ id }) => added.includes(id) || moved.includes(id));
+    try {
+      for (const pair of coming) {
+        locks.takeState(pair);
+        await locks.takeLocal(pair, plan.state, redisText(effective.redis), signal);
+      }
+    } catch (error) {
+      for (const { id } of coming) await locks.release(id, signal);
+      throw error;
+    }
+    running = next.pairs;
+    write(running);
+    return { added, removed, changed };
+  };
   return {
-    effective,
+    get effective() {
+      return effective;
+    },
+    apply,
     url: () => (port === null ? null : `http://${HOST}:${port}`),
     broken: broken.promise,
     uptime: (name) => supervisor.uptime(name),

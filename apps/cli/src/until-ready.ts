@@ -13,12 +13,13 @@ export type Readiness =
 
 export interface ReadyOptions {
   readonly signal: AbortSignal;
+  /** ms between looks. */
+  readonly everyMs: number;
   /** ms since the worker was started. */
   readonly workerUptime: () => number;
   readonly progress: (done: number, total: number) => void;
 }
 
-const EVERY_MS = 100;
 /** After this long the worker has said something of its own: what is in the base is not of an earlier start. */
 const SETTLED_MS = 5000;
 
@@ -51,7 +52,7 @@ export async function untilReady(
           if (progress !== null) options.progress(progress.done, progress.total);
         }
       }
-      await systemClock.sleep(EVERY_MS, options.signal);
+      await systemClock.sleep(options.everyMs, options.signal);
     }
   } finally {
     reader?.close();

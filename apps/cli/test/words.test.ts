@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { relPath } from '@lazysync/event-model';
 import { expect, test } from 'vitest';
 import { prettyLine } from '../src/log-lines.ts';
-import { readyLine, statusLine, tryLine } from '../src/ready-text.ts';
+import { readyLine, readyLineOf, statusLine, tryLine } from '../src/ready-text.ts';
 import { ago, bytes, count, plural, safe, shellPath, table } from '../src/words.ts';
 
 test.each([
@@ -72,9 +72,7 @@ const counts = {
 };
 
 test('the lines of the README', () => {
-  expect(readyLine({ kind: 'ready', counts }, null)).toBe(
-    'ready  10,000 stubs, 500 folders, 0 B downloaded (1.2 GB remote)',
-  );
+  expect(readyLine({ kind: 'ready', counts })).toBe('ready  10,000 stubs, 500 folders, 0 B downloaded (1.2 GB remote)');
   expect(tryLine(`${homedir()}/work`, relPath('FILE'))).toBe('try    cat ~/work/FILE   then   ls -l ~/work/FILE');
   expect(statusLine('./lazysync', `${homedir()}/work`, 'http://127.0.0.1:7420')).toBe(
     'status  ./lazysync status --local ~/work    queue  http://127.0.0.1:7420/queues    Ctrl-C stops, files stay readable',
@@ -82,12 +80,24 @@ test('the lines of the README', () => {
 });
 
 test('what waits is said in the line', () => {
-  expect(readyLine({ kind: 'waits', state: 'remote-offline', why: 'no answer.', counts }, 'work')).toMatch(
-    /^ready {2}work: remote offline \(no answer\): copies work, changes wait; 10,000 stubs/,
+  expect(readyLine({ kind: 'waits', state: 'remote-offline', why: 'no answer.', counts })).toMatch(
+    /^ready {2}remote offline \(no answer\): copies work, changes wait; 10,000 stubs/,
   );
   expect(
-    readyLine({ kind: 'waits', state: 'held', why: '', counts: { ...counts, copies: 1, cachedBytes: 5 } }, null),
+    readyLine({ kind: 'waits', state: 'held', why: '', counts: { ...counts, copies: 1, cachedBytes: 5 } }),
   ).toMatch(/^ready {2}held until you say so; 10,000 stubs, 500 folders, 5 B here/);
+});
+
+test('several pairs are one line, and those that do not just work are named', () => {
+  const ready = { kind: 'ready', counts: { ...counts, stubs: 2, directories: 1, remoteBytes: 10 } } as const;
+  const line = readyLineOf([
+    { id: 'a', readiness: ready },
+    { id: 'b', readiness: { ...ready, kind: 'waits', state: 'held', why: '' } },
+    { id: 'c', readiness: { kind: 'halted', why: 'Another folder lies there.' } },
+  ]);
+  expect(line).toBe(
+    'ready  3 pairs; b held until you say so; c halted (Another folder lies there); 4 stubs, 2 folders, 0 B downloaded (20 B remote)',
+  );
 });
 
 test('log lines for people, and lines that are no log records', () => {

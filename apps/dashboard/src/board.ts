@@ -63,10 +63,14 @@ export function lanePath(pair: string): string {
 const SANS = 'ui-sans-serif, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 const MONO = 'ui-monospace, SFMono-Regular, Menlo, "DejaVu Sans Mono", monospace';
 
-export async function registerBoard(server: FastifyInstance, lanes: readonly Lane[]): Promise<void> {
+/** The answer shows other lanes from now on. */
+export async function registerBoard(
+  server: FastifyInstance,
+  lanes: readonly Lane[],
+): Promise<(lanes: readonly Lane[]) => void> {
   const adapter = new FastifyAdapter();
   const fonts = { 'font-sans': SANS, 'font-mono': MONO };
-  createBullBoard({
+  const board = createBullBoard({
     queues: lanes.map((lane) => new LaneAdapter(lane)),
     serverAdapter: adapter,
     options: {
@@ -90,6 +94,7 @@ export async function registerBoard(server: FastifyInstance, lanes: readonly Lan
     });
     await scope.register(adapter.registerPlugin(), { prefix: BOARD_PATH });
   });
+  return (others) => board.replaceQueues(others.map((lane) => new LaneAdapter(lane)));
 }
 
 /** The board's page asks another host for its fonts; here no page asks another host for anything. */

@@ -18,6 +18,9 @@ export interface DashboardOptions {
 
 export interface Dashboard {
   readonly port: number;
+  /** From now on these. */
+  serve(pairs: readonly StatusPair[]): void;
+  isHealthy(): boolean;
   close(): Promise<void>;
 }
 
@@ -44,6 +47,8 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
     const address = server.server.address();
     return {
       port: typeof address === 'object' && address !== null ? address.port : options.port,
+      serve: (others) => pairs.serve(others),
+      isHealthy: () => server.server.listening && pairs.redisUp,
       close: async () => {
         await server.close();
         await close();
@@ -68,7 +73,7 @@ function keepSampling(pairs: Pairs, failed: (error: unknown) => void): () => voi
       })
       .finally(() => {
         const took = performance.now() - begun;
-        if (!stopped) timer = setTimeout(look, Math.max(STEP_MS / 2, 20 * took));
+        if (!stopped) timer = setTimeout(look, Math.max(STEP_MS / 2, 60 * took));
       });
   };
   look();

@@ -1,7 +1,15 @@
 /** The dashboard as a process: `main.ts --effective FILE [--port N] [--host H] [--log-level L]`. */
 import { parseArgs } from 'node:util';
-import { type EffectiveConfig, readEffective } from '@lazysync/config';
-import { createLogger, createShutdown, exitWithParent, type LogLevel } from '@lazysync/ops';
+import { type EffectiveConfig, type FollowOptions, followEffective, readEffective, sourceOf } from '@lazysync/config';
+import {
+  createLogger,
+  createShutdown,
+  exitWithParent,
+  HEALTH_FILE,
+  keepHealthFile,
+  type LogLevel,
+} from '@lazysync/ops';
+import { followFile } from '@lazysync/watch';
 import { decideAccess } from './access.ts';
 import { type Dashboard, startDashboard } from './dashboard.ts';
 import { readToken } from './token.ts';
@@ -12,16 +20,18 @@ export interface DashboardArgs {
   readonly port: number | null;
   readonly host: string;
   readonly logLevel: LogLevel;
+  /** The user's file and the command that plans it, where no `up` does. */
+  readonly source: FollowOptions['source'];
 }
 
 const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] satisfies LogLevel[];
 
 /** A message when the arguments are not usable. */
 export function parseDashboardArgs(args: readonly string[]): DashboardArgs | string {
-  let values: { effective?: string; port?: string; host?: string; 'log-level'?: string };
+  let values: Partial<Record<'effective' | 'port' | 'host' | 'log-level' | 'config' | 'plan', string>>;
   try {
     const text = { type: 'string' } as const;
-    const options = { effective: text, port: text, host: text, 'log-level': text };
+    const options = { effective: text, port: text, host: text, 'log-level': text, config: text, plan: text };
     ({ values } = parseArgs({ args: [...args], options, allowPositionals: false }));
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -30,7 +40,13 @@ export function parseDashboardArgs(args: readonly string[]): DashboardArgs | str
   if (effective === undefined) return '--effective FILE is missing.';
   if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) return `--port ${port} is no port.`;
   if (!LEVELS.includes(logLevel)) return `--log-level is one of ${LEVELS.join(', ')}.`;
-  return { effective, port: port === undefined ? null : Number(port), host, logLevel: logLevel as LogLevel };
+  return {
+    effective,
+    port: port === undefined ? null : Number(port),
+    host,
+    logLevel: logLevel as LogLevel,
+    source: sourceOf(values),
+  };
 }
 
 const FAILED = 1;
@@ -66,6 +82,20 @@ async function main(): Promise<void> {
     return fail(FAILED, listenProblem(error, args));
   }
   shutdown.own('dashboard', () => dashboard.close());
+  const following = followEffective({
+    effective: args.effective,
+    source: args.source,
+    follow: followFile,
+    changed: ({ pairs }) => dashboard.serve(pairs),
+    logger,
+  });
+  shutdown.own('configuration', () => following.close());
+  const health = process.env[HEALTH_FILE];
+  if (health !== undefined && health !== '')
+    shutdown.own(
+      'health',
+      keepHealthFile(health, () => dashboard.isHealthy()),
+    );
   const shown = args.host.includes(':') ? `[${args.host}]` : args.host;
   logger.info({ port: dashboard.port }, `dashboard http://${shown}:${dashboard.port}/`);
   const url = process.env.LAZYSYNC_DASHBOARD_URL;

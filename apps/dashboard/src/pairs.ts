@@ -32,8 +32,14 @@ export interface Wish {
 export type Reached<T> = { readonly kind: 'done'; readonly value: T } | { readonly kind: 'unreachable' };
 
 export interface Pairs {
+  /** Today's. */
   readonly ids: readonly string[];
   readonly queues: LaneQueues['queues'];
+  readonly redisUp: boolean;
+  /** From now on these. */
+  serve(pairs: readonly StatusPair[]): void;
+  /** Told when there are other pairs than before. */
+  onOthers(listener: () => void): void;
   reports(): Promise<readonly PairReport[]>;
   report(id: string): Promise<PairReport | null>;
   inspect<T>(id: string, look: (reader: BaseReader) => T): T | null;
@@ -63,20 +69,45 @@ const PUBLISH_MS = 3000;
 /** Finished jobs that are counted at once. */
 const COUNTED = 200;
 
-export function openPairs({ pairs, redis: address, log }: PairsOptions): Pairs {
+export function openPairs({ pairs: first, redis: address, log }: PairsOptions): Pairs {
   const redis = openRedis(address, {
     name: 'lazysync-dashboard',
     state: (state, why) => {
       if (state === 'down') log.warn({}, why ?? 'Redis does not answer.');
     },
   });
-  const ids = pairs.map((pair) => pair.id);
-  const lanes = laneQueues(redis, ids);
   const view = laneView(redis);
-  const status = openStatus({ pairs, lanes: view, deadlineMs: DEADLINE_MS });
-  const histories = new Map(ids.map((id) => [id, createHistory(Date.now)] as const));
-  const tallies = new Map(ids.map((id) => [id, createTally(id)] as const));
-  const busy = new Set<string>(ids);
+  const listeners = new Set<() => void>();
+  const histories = new Map<string, History>();
+  const tallies = new Map<string, Tally>();
+  const busy = new Set<string>();
+  let ids: readonly string[] = [];
+  let lanes = laneQueues(redis, []);
+  let status = openStatus({ pairs: [], lanes: view, deadlineMs: DEADLINE_MS });
+
+  const serve = (pairs: readonly StatusPair[]): void => {
+    const before = { lanes, status };
+    ids = pairs.map((pair) => pair.id);
+    lanes = laneQueues(redis, ids);
+    status = openStatus({ pairs, lanes: view, deadlineMs: DEADLINE_MS });
+    for (const id of [...histories.keys()]) {
+      if (ids.includes(id)) continue;
+      histories.delete(id);
+      tallies.delete(id);
+      busy.delete(id);
+    }
+    for (const id of ids) {
+      if (histories.has(id)) continue;
+      histories.set(id, createHistory(Date.now));
+      tallies.set(id, createTally(id));
+      busy.add(id);
+    }
+    before.status.close();
+    // Who still asks one of them gets no answer: as if the pair were gone a moment later.
+    before.lanes.close().catch((error: unknown) => log.warn({ err: error }, 'queues could not be closed'));
+    for (const listener of listeners) listener();
+  };
+  serve(first);
 
   const queueOf = (id: string): LaneQueues['queues'][number]['queue'] =>
     known(lanes.queues.find((one) => one.pair === id)).queue;
@@ -104,8 +135,17 @@ export function openPairs({ pairs, redis: address, log }: PairsOptions): Pairs {
   }
 
   return {
-    ids,
-    queues: lanes.queues,
+    get ids() {
+      return ids;
+    },
+    get queues() {
+      return lanes.queues;
+    },
+    get redisUp() {
+      return redis.up;
+    },
+    serve,
+    onOthers: (listener) => listeners.add(listener),
     reports: () => status.read(),
     report: (id) => status.readPair(id),
     inspect: (id, look) => status.inspect(id, look),
@@ -145,7 +185,7 @@ export function openPairs({ pairs, redis: address, log }: PairsOptions): Pairs {
       // In turns: a thousand pairs are not asked about at once.
       const left = [...ids];
       const turn = async (): Promise<void> => {
-        for (let id = left.shift(); id !== undefined; id = left.shift()) await samplePair(id);
+        for (let id = left.shift(); id !== undefined; id = left.shift()) if (histories.has(id)) await samplePair(id);
       };
       await Promise.all(Array.from({ length: 16 }, turn));
     },

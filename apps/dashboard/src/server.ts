@@ -52,7 +52,8 @@ export async function createServer(parts: ServerParts): Promise<FastifyInstance>
   registerApi(server, apiRoutes(pairs, { access, attempts }));
   registerEvents(server, parts);
   registerHealth(server, parts);
-  await registerBoard(server, pairs.queues);
+  const show = await registerBoard(server, pairs.queues);
+  pairs.onOthers(() => show(pairs.queues));
   return server;
 }
 

@@ -1,7 +1,13 @@
 /** Runs the inotify source on the remote's directories and tells the parent what it hears, many events in one message. */
 import type { RelPath } from '@lazysync/event-model';
-import type { FromEndpoint, WatchEvent } from '@lazysync/replica';
-import { createInotifySource, type HintListener, type HintSource, type Rewatched } from '@lazysync/watch';
+import type { WatchEvent } from '@lazysync/replica';
+import {
+  createInotifySource,
+  type HintListener,
+  type HintSource,
+  type InotifyHub,
+  type Rewatched,
+} from '@lazysync/watch';
 
 export interface EventSender {
   start(): Promise<void>;
@@ -13,13 +19,14 @@ export interface EventSender {
 export interface EventSenderOptions {
   readonly root: string;
   readonly mount: boolean;
-  readonly send: (message: FromEndpoint) => void;
+  readonly hub: InotifyHub;
+  readonly send: (events: readonly WatchEvent[]) => void;
 }
 
 /** Events in one message. */
 const MOST = 2_000;
 
-export function createEventSender({ root, mount, send }: EventSenderOptions): EventSender {
+export function createEventSender({ root, mount, hub, send }: EventSenderOptions): EventSender {
   let source: HintSource | undefined;
   let starting: Promise<void> | undefined;
   let events: WatchEvent[] = [];
@@ -30,7 +37,7 @@ export function createEventSender({ root, mount, send }: EventSenderOptions): Ev
     flushing = undefined;
     const all = events;
     events = [];
-    for (let at = 0; at < all.length; at += MOST) send({ kind: 'watch', events: all.slice(at, at + MOST) });
+    for (let at = 0; at < all.length; at += MOST) send(all.slice(at, at + MOST));
   };
   const add = (event: WatchEvent): void => {
     events.push(event);
@@ -48,7 +55,7 @@ export function createEventSender({ root, mount, send }: EventSenderOptions): Ev
   /** Started by whichever call comes first: after this process took another's place, that is `rewatch` or `poll`. */
   const running = async (): Promise<HintSource> => {
     if (source === undefined) {
-      source = createInotifySource({ root, side: 'remote', mount, listener });
+      source = createInotifySource({ root, side: 'remote', mount, hub, listener });
       starting = source.start();
     }
     const started = source;

@@ -1,9 +1,11 @@
 /**
- * The process that makes all calls on one mount for a watcher or a worker, which forks it. It may get stuck in a dead
- * mount and can then not be ended, so it holds nothing that anybody waits for, and it ends with its parent.
+ * The process that makes all calls on one mount for a watcher or a worker, which forks it, for all pairs that lie there.
+ * It may get stuck in a dead mount and can then not be ended, so it holds nothing that anybody waits for, and it ends with
+ * its parent.
  */
 import { keepMemorySmall } from '@lazysync/ops';
 import { createEndpointServer, type FromEndpoint, type ToEndpoint } from '@lazysync/replica';
+import { createInotifyHub } from '@lazysync/watch';
 import { openRemote } from './remote.ts';
 
 const channel = process.send?.bind(process);
@@ -24,10 +26,12 @@ const send = (message: FromEndpoint): void => {
 };
 
 keepMemorySmall();
-const server = createEndpointServer({ send, open: (roots, anchors) => openRemote(roots, anchors, send) });
+const hub = createInotifyHub();
+const server = createEndpointServer({ send, open: (wish) => openRemote(wish, hub, send) });
 
 // A terminal's Ctrl-C reaches the whole group: it is the parent that decides when this process is not needed any more.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', end);
 process.on('disconnect', end);
 process.on('message', (message) => server.receive(message as ToEndpoint));
+send({ kind: 'here' });

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { type RelPath, relPath } from '@lazysync/event-model';
 import {
+  createEndpointPool,
   type Endpoint,
   type EndpointOptions,
   type EndpointState,
@@ -224,5 +225,37 @@ describe('endpoint', () => {
     fs.writeFileSync(`${remote}/d/h`, 'y');
     await one.look([relPath('d/h')]);
     expect(hints).toHaveLength(before);
+  });
+
+  it('one process serves all pairs of a mount: one that is closed frees its lock, and the others go on', async () => {
+    const pool = createEndpointPool({ main: MAIN });
+    const anchors = () => [`${local}/.lazysync/remote`];
+    const enter = (name: string, lock: string): Endpoint => {
+      fs.mkdirSync(`${base}/${name}/.lazysync`, { recursive: true });
+      fs.writeFileSync(`${base}/${name}/f`, name);
+      const one = pool.open({ localRoot: local, remoteRoot: `${base}/${name}`, anchors, lock: `${base}/${lock}` });
+      open.push(one);
+      return one;
+    };
+    const [a, b] = [enter('a', 'lock-a'), enter('b', 'lock-b')];
+    const opened: string[] = [];
+    const watch = b.watch({ onHint: ({ path: at }) => opened.push(at), onLost: () => undefined });
+    await watch.start();
+    expect((await a.look([relPath('f')]))[0]).toMatchObject({ kind: 'file', stat: { size: 1 } });
+    expect((await b.list([{ path: relPath('') }]))[0]).toMatchObject({ kind: 'listing' });
+    const pid = a.pid() as number;
+    expect(b.pid()).toBe(pid);
+    expect([holdsOpen(pid, `${base}/lock-a`), holdsOpen(pid, `${base}/lock-b`)]).toEqual([true, true]);
+    await a.close();
+    expect([holdsOpen(pid, `${base}/lock-a`), holdsOpen(pid, `${base}/lock-b`)]).toEqual([false, true]);
+    await expect(a.look([relPath('f')])).rejects.toBeInstanceOf(RemoteOffline);
+    fs.writeFileSync(`${base}/b/new`, 'x');
+    await until(() => opened.includes('new'));
+    // The lock may be taken again, by another room of the same process.
+    const again = enter('a', 'lock-a');
+    expect((await again.look([relPath('f')]))[0]).toMatchObject({ kind: 'file' });
+    expect(again.pid()).toBe(pid);
+    await Promise.all([again.close(), b.close()]);
+    await until(() => !isAlive(pid));
   });
 });

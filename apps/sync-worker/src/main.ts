@@ -1,17 +1,29 @@
 /** Works the pairs of an effective configuration: one lane each, strictly in order. */
 import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { type EffectiveConfig, readEffective } from '@lazysync/config';
+import { type EffectivePair, followEffective, readEffective, sourceOf } from '@lazysync/config';
 import {
   createLogger,
   createShutdown,
   exitWithParent,
+  HEALTH_FILE,
+  keepHealthFile,
   keepMemorySmall,
   type Logger,
   type LogLevel,
-  type Shutdown,
+  type Scope,
 } from '@lazysync/ops';
-import { announce, createLaneWorker, createPublisher, onLaneLost, openRedis, type RedisLink } from '@lazysync/queue';
+import {
+  announce,
+  createLaneWorker,
+  createPublisher,
+  onLaneLost,
+  openRedis,
+  openShift,
+  type RedisLink,
+} from '@lazysync/queue';
+import { createEndpointPool, type EndpointPool } from '@lazysync/replica';
+import { followFile } from '@lazysync/watch';
 import { answerQuestions } from './answers.ts';
 import { openPair } from './open-pair.ts';
 import { retryProblems } from './retry-problems.ts';
@@ -22,13 +34,21 @@ const ENDPOINT = new URL('../../endpoint/src/main.ts', import.meta.url);
 /** The current step is waited for this long at the end, ms. */
 const CLOSE_MS = 2_500;
 
-type Pair = EffectiveConfig['pairs'][number];
+interface Surroundings {
+  readonly boot: string;
+  readonly redis: RedisLink;
+  readonly endpoints: EndpointPool;
+  readonly log: Logger;
+  /** How many there are. */
+  readonly pairs: () => number;
+}
 
-async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: Shutdown, log: Logger): Promise<void> {
+async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope): Promise<void> {
+  const { boot, redis, endpoints, log } = around;
   const publisher = createPublisher({ pair: pair.id, producer: 'worker', redis, epoch: boot });
-  shutdown.own(`publisher of ${pair.id}`, () => publisher.close());
+  scope.own(`publisher of ${pair.id}`, () => publisher.close());
   const { id, local, remote, state, settings } = pair;
-  const opening = openPair(
+  const outcome = await openPair(
     {
       id,
       local,
@@ -39,37 +59,31 @@ async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: S
       replace: settings.replace,
       keepOverwritten: settings.trash.overwritten,
     },
-    ENDPOINT,
+    endpoints,
     (events) => publisher.publish(events),
     log,
-    shutdown.signal,
+    scope.signal,
     () => {
       // Before the remote has answered: a pair that waits for it is at work, too.
       const presence = announce(redis, id, 'worker', { pid: process.pid, host: os.hostname() });
-      shutdown.own(`presence at ${id}`, () => presence.close());
+      scope.own(`presence at ${id}`, () => presence.close());
     },
   );
-  const opened = shutdown.own(`start of ${id}`, () =>
-    opening.then(
-      () => undefined,
-      () => undefined,
-    ),
-  );
-  const outcome = await opening;
-  opened();
   if (outcome.kind === 'refused') {
+    // Whoever has it may be about to end.
+    if (outcome.why === 'taken') throw new Error(outcome.message);
     log.error({ pair: id }, outcome.message);
     return;
   }
   const { ports, turnAnchor, onRemote, breakOff, close } = outcome.pair;
-  shutdown.own(`pair ${id}`, close);
+  scope.own(`pair ${id}`, close);
   const working = await workPair(ports, {
     boot,
     offline: async () => turnAnchor('self'),
     online: async () => turnAnchor('remote'),
   });
   // A clean stop leaves the stubs readable.
-  shutdown.own(`work on ${id}`, async () => {
+  scope.own(`work on ${id}`, async () => {
     const closing = working.close();
     await breakOff();
     await closing;
@@ -81,7 +95,7 @@ async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: S
       .catch((error: unknown) => log.error({ pair: id, err: error }, 'coming back to the remote failed'));
   });
   const answers = answerQuestions(redis, ports, working);
-  shutdown.own(`answers about ${id}`, () => answers.close());
+  scope.own(`answers about ${id}`, () => answers.close());
   const lane = createLaneWorker({
     pair: id,
     redis,
@@ -90,22 +104,24 @@ async function startPair(pair: Pair, boot: string, redis: RedisLink, shutdown: S
       error: (error) => log.error({ pair: id, err: error }, 'the lane reports an error'),
     },
   });
-  shutdown.own(`lane of ${id}`, () => lane.close(CLOSE_MS));
+  scope.own(`lane of ${id}`, () => lane.close(CLOSE_MS));
   const retry = retryProblems({
     problems: () => ports.base.problems(),
     publish: (events) => publisher.publish(events),
     now: () => performance.now(),
+    // A thousand bases are not asked a thousand times a second.
+    everyMs: Math.max(1_000, 10 * around.pairs()),
     error: (error) => log.warn({ pair: id, err: error }, 'problems could not be tried again yet'),
   });
-  shutdown.own(`problems of ${id}`, retry.stop);
+  scope.own(`problems of ${id}`, retry.stop);
   const marker = onLaneLost(
     redis,
     id,
     () => working.laneLost(),
     (error) => log.warn({ pair: id, err: error }, 'could not tell whether Redis has kept the lane'),
   );
-  shutdown.own(`marker of ${id}`, () => marker.close());
-  shutdown.own(
+  scope.own(`marker of ${id}`, () => marker.close());
+  scope.own(
     `trash of ${id}`,
     keepTrashSmall((event) => publisher.publish([event]), settings.trash),
   );
@@ -117,6 +133,8 @@ async function main(): Promise<void> {
     options: {
       effective: { type: 'string' },
       pairs: { type: 'string' },
+      config: { type: 'string' },
+      plan: { type: 'string' },
       'log-level': { type: 'string', default: 'info' },
     },
   });
@@ -129,12 +147,43 @@ async function main(): Promise<void> {
     process.exit(2);
   }
   const config = readEffective(values.effective);
-  const only = values.pairs?.split(',');
   const redis = openRedis(config.redis);
   shutdown.own('redis', () => redis.close());
-  const mine = config.pairs.filter((pair) => only === undefined || only.includes(pair.id));
-  // Side by side: a remote that does not answer holds up no other pair.
-  await Promise.all(mine.map((pair) => startPair(pair, config.boot, redis, shutdown, log)));
+  let count = config.pairs.length;
+  const around: Surroundings = {
+    boot: config.boot,
+    redis,
+    endpoints: createEndpointPool({ main: ENDPOINT }),
+    log,
+    pairs: () => count,
+  };
+  const shift = openShift<EffectivePair>({
+    redis,
+    role: 'worker',
+    who: { pid: process.pid, host: os.hostname() },
+    only: values.pairs?.split(',') ?? null,
+    logger: log,
+    start: (_id, pair, scope) => startPair(pair, around, scope),
+  });
+  shutdown.own('pairs', () => shift.close());
+  shift.serve(config.pairs);
+  const following = followEffective({
+    effective: values.effective,
+    source: sourceOf(values),
+    follow: followFile,
+    changed: ({ pairs }) => {
+      count = pairs.length;
+      shift.serve(pairs);
+    },
+    logger: log,
+  });
+  shutdown.own('configuration', () => following.close());
+  const health = process.env[HEALTH_FILE];
+  if (health !== undefined && health !== '')
+    shutdown.own(
+      'health',
+      keepHealthFile(health, () => shift.isHealthy()),
+    );
 }
 
 await main();

@@ -9,7 +9,7 @@ import { anchorOf, type Policy, ROOT, type SyncEvent } from '@lazysync/event-mod
 import { flockExclusive, type Logger, systemClock } from '@lazysync/ops';
 import {
   createDiskReplica,
-  openEndpoint,
+  type EndpointPool,
   type Probe,
   pointAnchor,
   RemoteOffline,
@@ -150,7 +150,7 @@ function policyOf(config: PairConfig): Policy {
 
 export async function openPair(
   config: PairConfig,
-  endpointMain: URL,
+  endpoints: EndpointPool,
   publish: (events: readonly SyncEvent[]) => Promise<void>,
   log: Logger,
   signal: AbortSignal,
@@ -169,8 +169,7 @@ export async function openPair(
     anchors: () => anchors,
     clock: systemClock,
   });
-  const remote = openEndpoint({
-    main: endpointMain,
+  const remote = endpoints.open({
     localRoot: config.local,
     remoteRoot: config.remote,
     anchors: () => anchors,

@@ -26,6 +26,8 @@ export interface RetryOptions {
   /** ms; only differences count. */
   readonly now: () => number;
   readonly error: (error: Error) => void;
+  /** ms between looks; default 1 s. */
+  readonly everyMs?: number;
 }
 
 interface Waiting {
@@ -80,7 +82,7 @@ export function retryProblems(options: RetryOptions): { stop(): Promise<void> } 
       .finally(() => {
         busy = false;
       });
-  }, LOOK_MS);
+  }, options.everyMs ?? LOOK_MS);
   return {
     stop: () => {
       clearInterval(timer);

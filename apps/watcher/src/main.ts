@@ -2,16 +2,18 @@
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import type { BaseReader } from '@lazysync/base';
-import { type EffectivePair, readEffective } from '@lazysync/config';
+import { type EffectivePair, followEffective, readEffective, sourceOf } from '@lazysync/config';
 import { ROOT } from '@lazysync/event-model';
 import {
   createLogger,
   createShutdown,
   exitWithParent,
+  HEALTH_FILE,
+  keepHealthFile,
   keepMemorySmall,
   type Logger,
   type LogLevel,
-  type Shutdown,
+  type Scope,
   systemClock,
 } from '@lazysync/ops';
 import {
@@ -21,30 +23,35 @@ import {
   onLaneLost,
   onLookRequest,
   openRedis,
+  openShift,
   PublisherClosed,
   type RedisLink,
   RedisUnreachable,
 } from '@lazysync/queue';
-import { createIgnore, openEndpoint } from '@lazysync/replica';
+import { createEndpointPool, createIgnore, type EndpointPool } from '@lazysync/replica';
+import { createInotifyHub, followFile, type InotifyHub } from '@lazysync/watch';
 import { anchorsIn, openBaseView } from './base-view.ts';
 import { createOutbox } from './outbox.ts';
 import { watchPair } from './watch-pair.ts';
 
 const ENDPOINT = new URL('../../endpoint/src/main.ts', import.meta.url);
-const RETRY_FIRST_MS = 1_000;
-const RETRY_LONGEST_MS = 30_000;
 
 interface Surroundings {
   readonly boot: string;
   readonly redis: RedisLink;
-  readonly shutdown: Shutdown;
+  readonly endpoints: EndpointPool;
+  readonly hub: InotifyHub;
   readonly log: Logger;
 }
 
-async function startPair(pair: EffectivePair, { boot, redis, shutdown, log }: Surroundings): Promise<void> {
+async function startPair(
+  pair: EffectivePair,
+  { boot, redis, endpoints, hub, log }: Surroundings,
+  scope: Scope,
+): Promise<void> {
   const base = await openBaseView({
     state: pair.state,
-    signal: shutdown.signal,
+    signal: scope.signal,
     waiting: (why) => log.info(`waits: ${why}`),
   });
   if (base === null) return;
@@ -63,15 +70,14 @@ async function startPair(pair: EffectivePair, { boot, redis, shutdown, log }: Su
       const { waiting, active, delayed } = await laneCounts(redis, pair.id);
       return waiting + active + delayed;
     },
-    pause: (ms) => systemClock.sleep(ms, shutdown.signal),
-    stopping: shutdown.signal,
+    pause: (ms) => systemClock.sleep(ms, scope.signal),
+    stopping: scope.signal,
     error: (err) => {
       if (!(err instanceof PublisherClosed)) throw err;
     },
     collapsed: (events) => log.warn({ events }, 'too many events wait: a rescan stands for them'),
   });
-  const endpoint = openEndpoint({
-    main: ENDPOINT,
+  const endpoint = endpoints.open({
     localRoot: local,
     remoteRoot: remote,
     anchors: () => anchorsIn(base.reader(), local),
@@ -99,12 +105,13 @@ async function startPair(pair: EffectivePair, { boot, redis, shutdown, log }: Su
       base,
       endpoint,
       outbox,
+      hub,
       ignored: createIgnore(settings.ignore),
       log,
     });
-    shutdown.own(`base of ${pair.id}`, () => base.close());
-    shutdown.own(`publisher of ${pair.id}`, () => publisher.close());
-    shutdown.own(`sources of ${pair.id}`, () => watched.stop());
+    scope.own(`base of ${pair.id}`, () => base.close());
+    scope.own(`publisher of ${pair.id}`, () => publisher.close());
+    scope.own(`sources of ${pair.id}`, () => watched.stop());
     const marker = onLaneLost(
       redis,
       pair.id,
@@ -114,30 +121,15 @@ async function startPair(pair: EffectivePair, { boot, redis, shutdown, log }: Su
       },
       (err) => log.warn({ err }, 'could not tell whether Redis has kept the lane'),
     );
-    shutdown.own(`marker of ${pair.id}`, () => marker.close());
+    scope.own(`marker of ${pair.id}`, () => marker.close());
     const presence = announce(redis, pair.id, 'watcher', { pid: process.pid, host: os.hostname() });
-    shutdown.own(`presence at ${pair.id}`, () => presence.close());
+    scope.own(`presence at ${pair.id}`, () => presence.close());
     const asked = onLookRequest(redis, pair.id, watched.look, (err) => log.warn({ err }, 'a look failed'));
-    shutdown.own(`looks at ${pair.id}`, () => asked.close());
+    scope.own(`looks at ${pair.id}`, () => asked.close());
   } catch (error) {
     await Promise.allSettled([endpoint.close(), publisher.close()]);
     base.close();
     throw error;
-  }
-}
-
-/** One pair that can not be watched does not stop the others. */
-async function keepStarting(pair: EffectivePair, around: Surroundings): Promise<void> {
-  for (let pause = RETRY_FIRST_MS; !around.shutdown.signal.aborted; pause = Math.min(pause * 2, RETRY_LONGEST_MS)) {
-    try {
-      return await startPair(pair, around);
-    } catch (error) {
-      around.log.error({ err: error, againInMs: pause }, 'could not be watched');
-      await new Promise<void>((resolve) => {
-        setTimeout(resolve, pause);
-        around.shutdown.signal.addEventListener('abort', () => resolve(), { once: true });
-      });
-    }
   }
 }
 
@@ -146,6 +138,8 @@ async function main(): Promise<void> {
     options: {
       effective: { type: 'string' },
       pairs: { type: 'string' },
+      config: { type: 'string' },
+      plan: { type: 'string' },
       'log-level': { type: 'string', default: 'info' },
     },
   });
@@ -158,17 +152,38 @@ async function main(): Promise<void> {
   exitWithParent(shutdown);
   shutdown.own('memory', keepMemorySmall().stop);
   const config = readEffective(values.effective);
-  const only = values.pairs?.split(',');
   const redis = openRedis(config.redis, {
     name: 'lazysync-watcher',
     state: (state, why) => (state === 'up' ? log.info('Redis answers') : log.warn(why ?? 'Redis does not answer')),
   });
   shutdown.own('redis', () => redis.close());
   const boot = process.env.LAZYSYNC_BOOT ?? config.boot;
-  const pairs = config.pairs.filter((pair) => only === undefined || only.includes(pair.id));
-  await Promise.all(
-    pairs.map((pair) => keepStarting(pair, { boot, redis, shutdown, log: log.child({ pair: pair.id }) })),
-  );
+  const endpoints = createEndpointPool({ main: ENDPOINT });
+  const hub = createInotifyHub();
+  const shift = openShift<EffectivePair>({
+    redis,
+    role: 'watcher',
+    who: { pid: process.pid, host: os.hostname() },
+    only: values.pairs?.split(',') ?? null,
+    logger: log,
+    start: (id, pair, scope) => startPair(pair, { boot, redis, endpoints, hub, log: log.child({ pair: id }) }, scope),
+  });
+  shutdown.own('pairs', () => shift.close());
+  shift.serve(config.pairs);
+  const following = followEffective({
+    effective: values.effective,
+    source: sourceOf(values),
+    follow: followFile,
+    changed: ({ pairs }) => shift.serve(pairs),
+    logger: log,
+  });
+  shutdown.own('configuration', () => following.close());
+  const health = process.env[HEALTH_FILE];
+  if (health !== undefined && health !== '')
+    shutdown.own(
+      'health',
+      keepHealthFile(health, () => shift.isHealthy()),
+    );
 }
 
 await main();

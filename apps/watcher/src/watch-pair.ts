@@ -16,6 +16,7 @@ import {
   createRemoteScan,
   createSettle,
   type HintListener,
+  type InotifyHub,
   type LocalWatch,
   type Lost,
   linksIn,
@@ -44,6 +45,7 @@ export interface WatchOptions {
   readonly base: BaseView;
   readonly endpoint: Endpoint;
   readonly outbox: Outbox;
+  readonly hub: InotifyHub;
   readonly ignored: (path: RelPath, directory: boolean) => boolean;
   readonly log: Logger;
 }
@@ -200,7 +202,13 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     onOpen: (path) => access.opened(path),
   };
 
-  const source = createLocalSource({ root: options.local, watch: options.watch, listener: localListener, ignored });
+  const source = createLocalSource({
+    root: options.local,
+    watch: options.watch,
+    listener: localListener,
+    hub: options.hub,
+    ignored,
+  });
   const remote = endpoint.watch(remoteListener);
 
   const tellLocal = troubleOf('local');

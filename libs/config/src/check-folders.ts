@@ -216,6 +216,32 @@ function judgeStorage(what: string, shown: string, real: string, mounts: readonl
     );
 }
 
+/** Each with those before it, for the sentence; only roots that somebody shares or holds need that. */
+function judgeAll(roots: readonly Root[]): void {
+  const reals = new Map<string, number>();
+  const ids = new Map<string, number>();
+  for (const { real, id } of roots) {
+    reals.set(real, (reals.get(real) ?? 0) + 1);
+    if (id !== null) ids.set(id, (ids.get(id) ?? 0) + 1);
+  }
+  const isTouched = ({ real, id, chain }: Root): boolean => {
+    if ((reals.get(real) ?? 0) > 1 || (id !== null && (ids.get(id) ?? 0) > 1)) return true;
+    if (chain.some((one) => one !== id && ids.has(one))) return true;
+    for (let at = path.dirname(real); ; at = path.dirname(at)) {
+      if (reals.has(at)) return true;
+      if (at === path.dirname(at)) return false;
+    }
+  };
+  for (const [index, root] of roots.entries()) {
+    if (!isTouched(root)) continue;
+    for (const [at, other] of roots.entries()) {
+      if (other.pair === root.pair) continue;
+      if (at < index) judgeTwo(other, root);
+      else judgeTwo(root, other);
+    }
+  }
+}
+
 /** Judges all pairs of a start together. `mounts`: of this process, in order. */
 export function judgeFolders(wishes: readonly PairWish[], mounts: readonly Mount[]): Judgement {
   try {
@@ -227,7 +253,6 @@ export function judgeFolders(wishes: readonly PairWish[], mounts: readonly Mount
       const [there, here] = rootsOf(index, wish, remote, local, make);
       judgeTwo(there, here);
       judgeStorage('local folder', here.shown, local.real, mounts);
-      for (const other of roots) for (const root of [there, here]) judgeTwo(other, root);
       roots.push(there, here);
       const notices = [
         ...(away ? [`The remote folder ${there.shown} does not answer: copies work, and changes wait for it.`] : []),
@@ -237,6 +262,7 @@ export function judgeFolders(wishes: readonly PairWish[], mounts: readonly Mount
       ];
       return { remote: remote.real, local: local.real, makeLocal: make, remoteMarker: remote.marker, notices };
     });
+    judgeAll(roots);
     return { kind: 'good', pairs };
   } catch (error) {
     if (error instanceof Refusal) return { kind: 'refused', why: error.why, message: error.message };

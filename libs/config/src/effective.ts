@@ -30,6 +30,8 @@ export interface EffectiveConfig {
   /** Of the dashboard, where there is one. */
   readonly port?: number;
   readonly pairs: readonly EffectivePair[];
+  /** Ids of pairs whose folders can not be seen from here: others serve them. */
+  readonly unseen?: readonly string[];
 }
 
 const absolute = z.string().refine((text) => path.isAbsolute(text), { error: 'must be an absolute path' });
@@ -52,6 +54,7 @@ const effectiveSchema = z.object({
       settings: settingsSchema,
     }),
   ),
+  unseen: z.array(z.string()).optional(),
 });
 
 /** Durations are numbers of ms here, and no limit is the word: both are what the schema reads again. */
@@ -79,6 +82,11 @@ export function writeEffective(file: string, config: EffectiveConfig): void {
   fs.renameSync(temp, file);
 }
 
+/** Of a process that is no part of an `up`. Replicas may share a state folder, and see different folders. */
+export function effectiveFile(state: string, process: string, host: string): string {
+  return path.join(state, `effective-${process}-${host.replaceAll(/[^A-Za-z0-9.-]/g, '_')}.json`);
+}
+
 /** Throws an error with one sentence: a process can not do without it. */
 export function readEffective(file: string): EffectiveConfig {
   let raw: unknown;
@@ -94,6 +102,6 @@ export function readEffective(file: string): EffectiveConfig {
     const where = first === undefined ? '' : ` ${first.path.map(String).join('.')}: ${first.message}`;
     throw new Error(`The configuration ${file} is not one of this version:${where}`);
   }
-  const { port, ...rest } = parsed.data;
-  return port === undefined ? rest : { ...rest, port };
+  const { port, unseen, ...rest } = parsed.data;
+  return { ...rest, ...(port === undefined ? {} : { port }), ...(unseen === undefined ? {} : { unseen }) };
 }

@@ -189,7 +189,7 @@ test.skipIf(process.getuid?.() === 0)('rights as the kernel tells of them', asyn
 });
 
 test('a folder that does not answer is given up, and is no fault of the folders', async () => {
-  const look = await lookWithin(join(top, 'R'), 1);
+  const look = await lookWithin(join(top, 'R'), 1, 1);
   expect(look).toEqual({ kind: 'silent', ms: 1 });
   const pair = await wish('R', 'L');
   expect(judgeFolders([{ ...pair, remoteLook: { kind: 'silent', ms: 10_000 } }], DISK)).toMatchObject({

@@ -6,6 +6,8 @@ export interface Mount {
   readonly fsType: string;
   readonly source: string;
   readonly mountPoint: string;
+  /** `major:minor` of the file system: the same for all places at which it can be seen. */
+  readonly device?: string;
   /** Mount options and super options together. */
   readonly options: readonly string[];
 }
@@ -28,6 +30,7 @@ export function parseMountinfo(text: string): Mount[] {
       fsType,
       source: unescaped(source ?? ''),
       mountPoint: unescaped(mountPoint),
+      ...(fields[2] === undefined ? {} : { device: fields[2] }),
       options: [...(fields[5] ?? '').split(','), ...(superOptions ?? '').split(',')].filter((one) => one !== ''),
     });
   }

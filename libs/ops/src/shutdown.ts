@@ -1,12 +1,9 @@
 /** The orderly end of a process: what was acquired last is released first, and the end has a deadline. */
 import { withDeadline } from './deadline.ts';
 import type { Logger } from './logger.ts';
+import { createScope, type Scope } from './scope.ts';
 
-export interface Shutdown {
-  /** Aborted as soon as the end begins. */
-  readonly signal: AbortSignal;
-  /** Registers a releaser right after its thing was acquired. The answer takes it back. */
-  own(what: string, release: () => Promise<void> | void): () => void;
+export interface Shutdown extends Scope {
   /** Releases everything in reverse order, then exits with `code`. Later calls wait for the first. */
   end(code: number, why: string): Promise<void>;
 }
@@ -21,39 +18,19 @@ export interface ShutdownOptions {
   readonly exit?: (code: number) => void;
 }
 
-interface Owned {
-  readonly what: string;
-  readonly release: () => Promise<void> | void;
-}
-
 export function createShutdown(options: ShutdownOptions): Shutdown {
   const { logger, deadlineMs } = options;
   const exit = options.exit ?? ((code: number) => process.exit(code));
-  const controller = new AbortController();
-  const owned: Owned[] = [];
+  const scope = createScope(logger);
   let ending: Promise<void> | undefined;
-
-  const releaseAll = async (): Promise<boolean> => {
-    let clean = true;
-    for (let one = owned.pop(); one !== undefined; one = owned.pop()) {
-      try {
-        await one.release();
-      } catch (error) {
-        clean = false;
-        logger.error({ err: error, what: one.what }, 'could not be released');
-      }
-    }
-    return clean;
-  };
 
   const run = async (code: number, why: string): Promise<void> => {
     logger.debug({ why }, 'ending');
-    controller.abort(new Error(why));
     let clean = false;
     try {
-      clean = await withDeadline(releaseAll(), deadlineMs, 'ending');
+      clean = await withDeadline(scope.end(why), deadlineMs, 'ending');
     } catch (error) {
-      logger.error({ err: error, left: owned.map((one) => one.what) }, 'ends without having released everything');
+      logger.error({ err: error, left: scope.left() }, 'ends without having released everything');
     }
     exit(code === 0 && !clean ? 1 : code);
   };
@@ -75,15 +52,8 @@ export function createShutdown(options: ShutdownOptions): Shutdown {
   }
 
   return {
-    signal: controller.signal,
-    own(what, release) {
-      const one: Owned = { what, release };
-      owned.push(one);
-      return () => {
-        const at = owned.indexOf(one);
-        if (at >= 0) owned.splice(at, 1);
-      };
-    },
+    signal: scope.signal,
+    own: scope.own,
     end,
   };
 }

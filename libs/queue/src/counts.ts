@@ -3,6 +3,7 @@
 import type { LaneCounts, Presence, Role } from './lane.ts';
 import { createQueue, type LaneQueue } from './lane-queue.ts';
 import type { RedisLink } from './link.ts';
+import { rememberLiving } from './member.ts';
 import { laneKey } from './names.ts';
 import { listPresence } from './presence.ts';
 
@@ -13,6 +14,8 @@ export interface LaneDetail extends LaneCounts {
 }
 
 const DEADLINE_MS = 2000;
+/** A thousand pairs are served by few processes: who lives is asked once for all of them. */
+const REMEMBERED_MS = 500;
 
 /** Rejects with RedisUnreachable after the deadline. */
 export async function laneCounts(redis: RedisLink, pair: string, deadlineMs = DEADLINE_MS): Promise<LaneDetail> {
@@ -52,9 +55,10 @@ export function laneView(redis: RedisLink): {
   counts(pair: string): Promise<LaneDetail>;
   presence(pair: string, role: Role): Promise<readonly Presence[]>;
 } {
+  const isAlive = rememberLiving(redis, REMEMBERED_MS);
   return {
     counts: (pair) => laneCounts(redis, pair),
-    presence: (pair, role) => listPresence(redis, pair, role),
+    presence: (pair, role) => listPresence(redis, pair, role, DEADLINE_MS, isAlive),
   };
 }
 

@@ -5,7 +5,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import { withDeadline } from '@lazysync/ops';
-import { Cluster } from 'ioredis';
 import type { RedisLink } from './link.ts';
 import { pairKey } from './names.ts';
 
@@ -16,10 +15,28 @@ export interface LaneLostWatch {
   close(): Promise<void>;
 }
 
+interface Watched {
+  readonly key: string;
+  known: string | null;
+  readonly lost: () => void;
+  readonly error: (error: Error) => void;
+}
+
+/** One look for all pairs that a connection watches. */
+interface Markers {
+  readonly all: Set<Watched>;
+  look(): void;
+  /** Resolves when no look is under way. */
+  settled(): Promise<void>;
+  end(): void;
+}
+
+const markersOf = new WeakMap<RedisLink, Markers>();
+
 /** Which run of Redis this is; of a cluster, whose nodes answer in turn, nothing is told. */
-async function runOf(client: RedisLink['commands']): Promise<string> {
-  if (client instanceof Cluster) return '';
-  return /^run_id:(\w+)/m.exec(await client.info('server'))?.[1] ?? '';
+async function runOf(redis: RedisLink): Promise<string> {
+  if (redis.isCluster) return '';
+  return /^run_id:(\w+)/m.exec(await redis.commands.info('server'))?.[1] ?? '';
 }
 
 /** `lost` is called once for each time that the lane was, or may have been, cut short since this watch began. */
@@ -29,41 +46,91 @@ export function onLaneLost(
   lost: () => void,
   error: (error: Error) => void,
 ): LaneLostWatch {
-  const key = pairKey(pair, 'marker');
-  let known: string | null = null;
-  let closed = false;
-  let running: Promise<void> | null = null;
+  const markers = markersOf.get(redis) ?? openMarkers(redis);
+  markersOf.set(redis, markers);
+  const one: Watched = { key: pairKey(pair, 'marker'), known: null, lost, error };
+  markers.all.add(one);
+  markers.look();
+  return {
+    close: async () => {
+      markers.all.delete(one);
+      if (markers.all.size === 0) {
+        markersOf.delete(redis);
+        markers.end();
+      }
+      // What still waits for Redis is broken off by the link's own end.
+      if (redis.up) await withDeadline(markers.settled(), 500, 'the markers').catch(() => undefined);
+    },
+  };
+}
 
-  const look = async (): Promise<void> => {
+function openMarkers(redis: RedisLink): Markers {
+  const all = new Set<Watched>();
+  let running: Promise<void> | null = null;
+  let again = false;
+  let soon: NodeJS.Immediate | undefined;
+
+  const look = async (watched: readonly Watched[]): Promise<void> => {
+    const found = await readAll(redis, watched);
+    const absent = watched.filter((_, index) => found[index] === null);
     // One of all who watch makes a new one; everybody sees that it is another.
-    await redis.commands.set(key, randomUUID(), 'NX');
-    const marker = await redis.commands.get(key);
-    if (marker === null || closed) return;
-    const found = `${marker} ${await runOf(redis.commands)}`;
-    const before = known;
-    known = found;
-    if (before !== null && before !== found) lost();
+    await Promise.all(absent.map(({ key }) => redis.commands.set(key, randomUUID(), 'NX')));
+    const made = await readAll(redis, absent);
+    const run = await runOf(redis);
+    const now = new Map(watched.map((one, index) => [one, found[index] ?? null]));
+    for (const [index, one] of absent.entries()) now.set(one, made[index] ?? null);
+    for (const [one, marker] of now) {
+      if (marker === null || !all.has(one)) continue;
+      const before = one.known;
+      one.known = `${marker} ${run}`;
+      if (before !== null && before !== one.known) one.lost();
+    }
   };
 
   const begin = (): void => {
-    if (closed || running !== null || !redis.up) return;
-    running = look()
+    if (running !== null || !redis.up) {
+      again = true;
+      return;
+    }
+    again = false;
+    const watched = [...all];
+    running = look(watched)
       .catch((reason: unknown) => {
-        if (redis.up && !closed) error(reason instanceof Error ? reason : new Error(String(reason)));
+        if (!redis.up) return;
+        const known = reason instanceof Error ? reason : new Error(String(reason));
+        for (const one of watched) if (all.has(one)) one.error(known);
       })
       .finally(() => {
         running = null;
+        if (again && all.size > 0) begin();
       });
   };
   const offUp = redis.onUp(begin);
   const timer = setInterval(begin, LOOK_MS);
   return {
-    close: async () => {
-      closed = true;
+    all,
+    // Many pairs begin in one moment.
+    look: () => {
+      soon ??= setImmediate(() => {
+        soon = undefined;
+        begin();
+      });
+    },
+    settled: async () => {
+      while (running !== null) await running;
+    },
+    end: () => {
       offUp();
       clearInterval(timer);
-      // What still waits for Redis is broken off by the link's own end.
-      if (redis.up && running !== null) await withDeadline(running, 500, 'the marker').catch(() => undefined);
+      clearImmediate(soon);
     },
   };
+}
+
+async function readAll(redis: RedisLink, watched: readonly Watched[]): Promise<readonly (string | null)[]> {
+  if (watched.length === 0) return [];
+  const keys = watched.map(({ key }) => key);
+  // On a cluster every pair has a slot of its own.
+  if (redis.isCluster) return await Promise.all(keys.map((key) => redis.commands.get(key)));
+  return await redis.commands.mget(keys);
 }

@@ -1,5 +1,6 @@
 /** A process's way to Redis: one connection for commands, one for messages. Opened and closed by its owner. */
 import { DeadlinePassed, withDeadline } from '@lazysync/ops';
+import { Cluster } from 'ioredis';
 import { type Client, createClient, showAddress } from './connect.ts';
 import type { RedisAddress } from './lane.ts';
 import { reasonOf } from './ping.ts';
@@ -22,6 +23,7 @@ export class RedisLink {
   readonly #state: (state: 'up' | 'down', why: string | null) => void;
   readonly #listeners = new Map<string, Set<(message: string) => void>>();
   readonly #made = new Set<Client>();
+  readonly #lastWords: (() => Promise<void>)[] = [];
   #subscriber: Client | null = null;
   #up = false;
   #downSaid = false;
@@ -59,11 +61,21 @@ export class RedisLink {
     return this.#commands;
   }
 
+  /** Commands on keys of several pairs are refused there. */
+  get isCluster(): boolean {
+    return this.#commands instanceof Cluster;
+  }
+
   /** Runs now if Redis is up, and after every reconnect. The answer takes it back. */
   onUp(act: () => void): () => void {
     this.#commands.on('ready', act);
     if (this.#up) act();
     return () => this.#commands.off('ready', act);
+  }
+
+  /** Said while there is still a connection. */
+  beforeClose(act: () => Promise<void>): void {
+    this.#lastWords.push(act);
   }
 
   /** What `ask` gives, or RedisUnreachable after `deadlineMs`. */
@@ -106,6 +118,7 @@ export class RedisLink {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await Promise.all(this.#lastWords.map((say) => say()));
     this.#up = false;
     const clients = [this.#commands, ...(this.#subscriber === null ? [] : [this.#subscriber]), ...this.#made];
     await Promise.all(clients.map(endOf));

@@ -21,3 +21,8 @@ export function laneKey(pair: string, type: string): string {
 export function pairKey(pair: string, ...parts: readonly string[]): string {
   return [pairPrefix(pair), ...parts].join(':');
 }
+
+/** A key of all processes that meet in this Redis: one slot for all of them. */
+export function fleetKey(...parts: readonly string[]): string {
+  return ['{lazysync}', ...parts].join(':');
+}

@@ -1,65 +1,59 @@
-/** Who watches and who works a pair, as far as they say so: a key with a time to live, renewed while the process lives. */
-import { randomBytes } from 'node:crypto';
+/** Who watches and who works a pair, as far as they say so: said once, and true as long as the process lives. */
 import type { Presence, Role } from './lane.ts';
 import type { RedisLink } from './link.ts';
+import { livingOf, memberOf } from './member.ts';
 import { pairKey } from './names.ts';
 
-const LIVES_S = 15;
-const RENEWED_MS = 5000;
 const DEADLINE_MS = 2000;
+/** Left behind by the dead and asked about by nobody: gone after a day. Said again before that, ms. */
+const KEPT_S = 86_400;
+const SAID_AGAIN_MS = 6 * 3_600_000;
 
 export interface Announcement {
   /** Takes the announcement back; waits for Redis no longer than a second. */
   close(): Promise<void>;
 }
 
-/** Says that this process watches or works the pair, until it is closed or 15 s after it died. */
+const counts = new WeakMap<RedisLink, number>();
+
+/** Says that this process watches or works the pair, until it is closed or, at most some seconds after, the process died. */
 export function announce(
   redis: RedisLink,
   pair: string,
   role: Role,
   who: { readonly pid: number; readonly host: string },
 ): Announcement {
-  // Two containers may have the same pid and the same host name.
-  const member = `${who.pid}-${randomBytes(4).toString('hex')}`;
-  const key = pairKey(pair, 'presence', role, member);
-  const members = pairKey(pair, 'presence', role);
+  const member = memberOf(redis);
+  const nth = (counts.get(redis) ?? 0) + 1;
+  counts.set(redis, nth);
+  const field = `${member.id}.${nth}`;
+  const key = pairKey(pair, 'present', role);
   const value = JSON.stringify({ pid: who.pid, host: who.host, since: Date.now() } satisfies Presence);
-  let pending = false;
   let closed = false;
 
-  const renew = (): void => {
-    if (pending || closed || !redis.up) return; // else renewals pile up while Redis is away
-    pending = true;
-    redis.commands
-      .multi()
-      .set(key, value, 'EX', LIVES_S)
-      .sadd(members, member)
-      .expire(members, 86_400)
-      .exec()
-      .then(
-        () => undefined,
-        () => undefined,
-      ) // the next renewal says it again
-      .finally(() => {
-        pending = false;
-      });
+  const say = (): void => {
+    if (closed || !redis.up) return; // said as soon as it is
+    const said = redis.commands.multi().hset(key, field, value).expire(key, KEPT_S).exec();
+    said.then(
+      () => undefined,
+      () => undefined, // the connection went away: said after it came back
+    );
   };
-  const offUp = redis.onUp(renew);
-  const timer = setInterval(renew, RENEWED_MS);
+  const offSaid = member.onSaid(say);
+  // ORDER: also after each reconnect, though the member is still known: what was being said may have been lost.
+  const offUp = redis.onUp(say);
+  const timer = setInterval(say, SAID_AGAIN_MS);
+  timer.unref();
 
   return {
     close: async () => {
       if (closed) return;
       closed = true;
+      offSaid();
       offUp();
       clearInterval(timer);
-      if (!redis.up) return; // it ends by itself
-      try {
-        await redis.within(1000, (client) => client.multi().del(key).srem(members, member).exec());
-      } catch {
-        return; // it ends by itself
-      }
+      if (!redis.up) return; // it ends with the process
+      await redis.within(1000, (client) => client.hdel(key, field)).catch(() => undefined);
     },
   };
 }
@@ -70,23 +64,27 @@ export async function listPresence(
   pair: string,
   role: Role,
   deadlineMs = DEADLINE_MS,
+  living = (ids: readonly string[]): Promise<ReadonlySet<string>> => livingOf(redis.commands, ids),
 ): Promise<readonly Presence[]> {
   return await redis.within(deadlineMs, async (client) => {
-    const set = pairKey(pair, 'presence', role);
-    const members = await client.smembers(set);
-    if (members.length === 0) return [];
-    const values = await client.mget(members.map((member) => pairKey(pair, 'presence', role, member)));
-    const gone = members.filter((_, index) => values[index] === null);
-    if (gone.length > 0) await client.srem(set, ...gone);
-    return values
-      .map(parsePresence)
+    const key = pairKey(pair, 'present', role);
+    const said = Object.entries(await client.hgetall(key));
+    const owners = [...new Set(said.map(([field]) => ownerOf(field)))];
+    if (owners.length === 0) return [];
+    const alive = await living(owners);
+    const gone = said.map(([field]) => field).filter((field) => !alive.has(ownerOf(field)));
+    if (gone.length > 0) await client.hdel(key, ...gone);
+    return said
+      .filter(([field]) => alive.has(ownerOf(field)))
+      .map(([, value]) => parsePresence(value))
       .filter((one) => one !== null)
       .sort((a, b) => a.since - b.since);
   });
 }
 
-function parsePresence(text: string | null | undefined): Presence | null {
-  if (text === null || text === undefined) return null;
+const ownerOf = (field: string): string => field.split('.', 1)[0] ?? '';
+
+function parsePresence(text: string): Presence | null {
   try {
     const { pid, host, since } = JSON.parse(text) as Record<string, unknown>;
     if (typeof pid !== 'number' || typeof host !== 'string' || typeof since !== 'number') return null;

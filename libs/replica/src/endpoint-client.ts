@@ -5,9 +5,8 @@
  * behind the new one's back.
  */
 import type { Anchors } from '@lazysync/event-model';
-import { type EndpointChild, startEndpointChild } from './endpoint-child.ts';
-import { createCallDeadline } from './endpoint-deadline.ts';
-import type { EndpointCall, FromEndpoint } from './endpoint-protocol.ts';
+import { createEndpointHost, type EndpointHost, type EndpointHostOptions } from './endpoint-host.ts';
+import type { EndpointCall } from './endpoint-protocol.ts';
 import { type EndpointListener, type EndpointWatch, tell } from './endpoint-watch.ts';
 import { type PrepareOutcome, RemoteOffline, type Replica, type RootState } from './replica.ts';
 
@@ -18,18 +17,12 @@ import { type PrepareOutcome, RemoteOffline, type Replica, type RootState } from
  */
 export type EndpointState = 'gone' | 'up' | 'lost' | 'stuck';
 
-export interface EndpointOptions {
-  /** The endpoint app's main file. */
-  readonly main: string | URL;
+export interface RoomOptions {
   /** Real paths. */
   readonly localRoot: string;
   readonly remoteRoot: string;
   /** Today's anchor first; asked before each call. */
   readonly anchors: () => Anchors;
-  /** Without any answer of the server for so long, ms, the mount counts as dead. Default 8,000. */
-  readonly quietMs?: number;
-  /** ms between life signs that are asked of the server. Also brings a remote that was away back. Default 3,000. */
-  readonly heartbeatMs?: number;
   /**
    * A file on a local disk that the process locks while it lives: a restarted worker's endpoint does nothing before the
    * last call of the one before it, which may hang in the mount, has come back. Left out for endpoints that only read.
@@ -37,9 +30,9 @@ export interface EndpointOptions {
   readonly lock?: string;
   /** Bytes of a fetch so far. */
   readonly progress?: (slot: string, bytes: number) => void;
-  /** Lines that the process writes to stderr. Default: passed on to ours. */
-  readonly said?: (text: string) => void;
 }
+
+export interface EndpointOptions extends RoomOptions, EndpointHostOptions {}
 
 export interface Endpoint extends Replica {
   readonly side: 'remote';
@@ -52,44 +45,26 @@ export interface Endpoint extends Replica {
   onState(listener: (state: EndpointState) => void): () => void;
   /** One at a time. Watches are lost with the process: `rewatch` puts them up again. */
   watch(listener: EndpointListener): EndpointWatch;
-  /** Ends the process: asked, then killed, and never waited for longer than a second. */
+  /** Ends the process, if no other pair needs it: asked, then killed, and never waited for longer than a second. */
   close(): Promise<void>;
 }
 
-interface Pending {
-  readonly call: EndpointCall;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: Error) => void;
-  readonly deadline: { beat(): void; progress(slot: string): void; cancel(): void };
+/** An endpoint with a process of its own. */
+export function openEndpoint(options: EndpointOptions): Endpoint {
+  return enterEndpoint(createEndpointHost(options), options);
 }
 
-const QUIET = 8_000;
-const HEARTBEAT = 3_000;
-/** ms before another process is started after one that ended by itself: 0, then doubling up to this. */
-const LONGEST_BACKOFF = 2_000;
-const CLOSING = 1_000;
-
-export function openEndpoint(options: EndpointOptions): Endpoint {
-  const { main, localRoot, remoteRoot, anchors } = options;
-  const quietMs = options.quietMs ?? QUIET;
-  const heartbeatMs = options.heartbeatMs ?? HEARTBEAT;
-  const said = options.said ?? ((text: string) => void process.stderr.write(text));
-  const pending = new Map<number, Pending>();
+/** A pair's part of an endpoint process. */
+export function enterEndpoint(host: EndpointHost, options: RoomOptions): Endpoint {
+  const { localRoot, remoteRoot, anchors } = options;
   const listeners = new Set<(state: EndpointState) => void>();
   let state: EndpointState = 'gone';
-  let child: EndpointChild | undefined;
   let watcher: EndpointListener | undefined;
   let closed = false;
-  let onEnd: (() => void) | undefined;
-  let nextId = 1;
-  let backoff = 0;
-  let notBefore = 0;
   let sentAnchors = '';
   let reason: string | null = null;
   let uuid: string | null = null;
-  let lastProof = -Infinity;
   let pinging = false;
-  const isStuck = (): boolean => state === 'stuck';
 
   const become = (next: EndpointState, why: string | null = null): void => {
     reason = why;
@@ -98,164 +73,69 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
     for (const listener of [...listeners]) listener(next);
   };
 
-  const rejectAll = (why: string): void => {
-    const all = [...pending.values()];
-    pending.clear();
-    for (const one of all) {
-      one.deadline.cancel();
-      one.reject(new RemoteOffline(why));
-    }
-  };
-
-  const proven = (): void => {
-    lastProof = performance.now();
-    for (const one of pending.values()) one.deadline.beat();
-  };
-
-  const heard = (message: FromEndpoint): void => {
-    switch (message.kind) {
-      case 'opened':
-        break;
-      case 'beat':
-        proven();
-        break;
-      case 'answer':
-      case 'error': {
-        const one = pending.get(message.id);
-        if (one === undefined) break;
-        pending.delete(message.id);
-        one.deadline.cancel();
-        backoff = 0;
-        if (message.kind === 'answer') one.resolve(message.value);
-        else one.reject(message.offline ? new RemoteOffline(message.message) : new Error(message.message));
-        break;
-      }
-      case 'progress':
-        proven();
-        for (const one of pending.values()) one.deadline.progress(message.slot);
-        options.progress?.(message.slot, message.bytes);
-        break;
-      case 'watch':
-        if (watcher !== undefined) for (const event of message.events) tell(watcher, event);
-        break;
-    }
-  };
-
-  const start = (): EndpointChild => {
-    const started = startEndpointChild({
-      main,
-      said,
-      heard: (message) => {
-        // RACE: what an abandoned process still had to say was answered with RemoteOffline already.
-        if (child === started && state !== 'stuck') heard(message);
-      },
-      ended: (how) => {
-        if (child !== started) return;
-        child = undefined;
-        notBefore = performance.now() + backoff;
-        backoff = Math.min(LONGEST_BACKOFF, Math.max(100, backoff * 2));
-        rejectAll(`the endpoint ended (${how})`);
-        become('gone', `The remote's endpoint ended (${how}).`);
-        if (!closed) tellLost(how);
-        onEnd?.();
-      },
-    });
-    child = started;
-    started.send({ kind: 'open', localRoot, remoteRoot, anchors: [...anchors()], lock: options.lock ?? null });
-    sentAnchors = anchors().join('\0');
-    return started;
-  };
-
-  const tellLost = (how: string): void => {
-    watcher?.onLost({ kind: 'failed', message: `the remote's endpoint ended (${how})`, mend: null });
-  };
-
-  const stuck = (what: string): void => {
-    if (state === 'stuck' || child === undefined) return;
-    // ORDER: the state first, so that whoever hears of a rejection does not start a new call at once.
-    become('stuck', `The remote does not answer (${what}).`);
-    // CRASH: a process in the middle of a call in a dead mount is killed when that call comes back.
-    child.kill();
-    rejectAll(`the remote does not answer (${what})`);
-  };
-
-  const call = async <T>(name: EndpointCall, ...args: readonly unknown[]): Promise<T> => {
-    if (closed) throw new RemoteOffline('the endpoint is closed');
-    if (state === 'stuck') throw new RemoteOffline('the remote does not answer yet');
-    const wait = child === undefined ? notBefore - performance.now() : 0;
-    if (wait > 0) {
-      await new Promise((resolve) => setTimeout(resolve, wait));
-      return await call<T>(name, ...args);
-    }
-    const to = child ?? start();
-    const today = anchors().join('\0');
-    if (today !== sentAnchors) {
-      sentAnchors = today;
-      to.send({ kind: 'anchors', anchors: [...anchors()] });
-    }
-    const id = nextId++;
-    return await new Promise<T>((resolve, reject) => {
-      const deadline = createCallDeadline(name, args, quietMs, () => stuck(name));
-      pending.set(id, { call: name, resolve: resolve as (value: unknown) => void, reject, deadline });
-      to.send({ kind: 'call', id, call: name, args });
-    });
-  };
-
   const ping = async (): Promise<void> => {
-    if (pinging || closed || isStuck()) return;
+    if (pinging || closed || host.isStuck()) return;
     // Whatever else the server has just answered is as good.
-    if (state === 'up' && performance.now() - lastProof < heartbeatMs) return;
+    if (state === 'up' && room.isFresh()) return;
     pinging = true;
     try {
       const found = await call<RootState>('ping', uuid);
       if (found.kind === 'ok') {
-        proven();
         become('up');
+        room.proven();
       } else become('lost', found.message);
     } catch (error) {
       if (closed) return;
       // Stuck or ended: that is said already. Else the mount answers, with an error.
-      if (child !== undefined && !isStuck()) become('lost', error instanceof Error ? error.message : String(error));
+      if (host.isRunning() && !host.isStuck()) become('lost', error instanceof Error ? error.message : String(error));
     } finally {
       pinging = false;
     }
+  };
+
+  const room = host.enter({
+    opening: () => {
+      sentAnchors = anchors().join('\0');
+      return { localRoot, remoteRoot, anchors: [...anchors()], lock: options.lock ?? null };
+    },
+    ping,
+    progress: (slot, bytes) => options.progress?.(slot, bytes),
+    watch: (events) => {
+      if (watcher !== undefined) for (const event of events) tell(watcher, event);
+    },
+    gone: (how) => {
+      become('gone', `The remote's endpoint ended (${how}).`);
+      watcher?.onLost({ kind: 'failed', message: `the remote's endpoint ended (${how})`, mend: null });
+    },
+    stuck: (what) => become('stuck', `The remote does not answer (${what}).`),
+  });
+
+  const call = async <T>(name: EndpointCall, ...args: readonly unknown[]): Promise<T> => {
+    if (closed) throw new RemoteOffline('the endpoint is closed');
+    const today = anchors().join('\0');
+    if (today !== sentAnchors) {
+      sentAnchors = today;
+      room.anchorsChanged();
+    }
+    return (await room.call(name, args)) as T;
   };
 
   const known = (found: string): void => {
     uuid = found;
   };
 
-  /** Never rejects. */
-  const beating = setInterval(() => void ping(), heartbeatMs);
-  beating.unref();
   void ping();
 
   const close = async (): Promise<void> => {
     if (closed) return;
     closed = true;
-    clearInterval(beating);
-    const ending = child;
-    rejectAll('the endpoint is closed');
-    if (ending === undefined) return;
-    const gone = new Promise<void>((resolve) => {
-      onEnd = resolve;
-    });
-    ending.disconnect();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, isStuck() ? 0 : CLOSING);
-    });
-    await Promise.race([gone, late]);
-    clearTimeout(timer);
-    if (child === undefined) return;
-    ending.kill();
-    ending.abandon();
+    await room.leave();
   };
 
   return {
     side: 'remote',
     state: () => state,
-    pid: () => child?.pid,
+    pid: () => host.pid(),
     why: () => reason,
     onState(listener) {
       listeners.add(listener);
@@ -289,7 +169,7 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
         poll: () => call('watch-poll'),
         async stop() {
           if (watcher === listener) watcher = undefined;
-          if (child !== undefined && state === 'up' && !closed) await call('watch-stop');
+          if (host.isRunning() && state === 'up' && !closed) await call('watch-stop');
         },
       };
     },

@@ -32,14 +32,17 @@ export type EndpointCall = ReplicaCall | WatchCall | 'ping';
 
 export interface EndpointRequest {
   readonly kind: 'call';
+  readonly room: number;
   readonly id: number;
   readonly call: EndpointCall;
   readonly args: readonly unknown[];
 }
 
+/** `room`: the pair that it is about. One process serves all pairs of a mount. */
 export type ToEndpoint =
-  | ({ readonly kind: 'open' } & EndpointRoots)
-  | { readonly kind: 'anchors'; readonly anchors: Anchors }
+  | ({ readonly kind: 'open'; readonly room: number } & EndpointRoots)
+  | { readonly kind: 'anchors'; readonly room: number; readonly anchors: Anchors }
+  | { readonly kind: 'close'; readonly room: number }
   | EndpointRequest;
 
 /** What the kernel told of the remote, as the listener of a hint source is called. */
@@ -67,10 +70,14 @@ export type WatchEvent =
     };
 
 export type FromEndpoint =
-  | { readonly kind: 'opened' }
+  /** The process has begun: from now on it can be expected to answer. */
+  | { readonly kind: 'here' }
+  | { readonly kind: 'opened'; readonly room: number }
+  /** None of its calls is under way any more, and its lock is free. */
+  | { readonly kind: 'closed'; readonly room: number }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'error'; readonly id: number; readonly offline: boolean; readonly message: string }
   /** The server behind the mount answered something since the last beat. Only while calls are under way. */
   | { readonly kind: 'beat' }
-  | { readonly kind: 'progress'; readonly slot: string; readonly bytes: number }
-  | { readonly kind: 'watch'; readonly events: readonly WatchEvent[] };
+  | { readonly kind: 'progress'; readonly room: number; readonly slot: string; readonly bytes: number }
+  | { readonly kind: 'watch'; readonly room: number; readonly events: readonly WatchEvent[] };

@@ -3,6 +3,7 @@ export * from './anchor.ts';
 export * from './disk-fs.ts';
 export * from './disk-replica.ts';
 export * from './endpoint-client.ts';
+export * from './endpoint-pool.ts';
 export * from './endpoint-protocol.ts';
 export * from './endpoint-server.ts';
 export * from './endpoint-watch.ts';

@@ -67,7 +67,7 @@ export function openStatus(sources: StatusSources): StatusReader {
     return reportOf(pair, lookers.get(pair.id)?.look() ?? { kind: 'none' }, lane);
   };
   return {
-    read: () => Promise.all(sources.pairs.map(readOne)),
+    read: () => inTurns(sources.pairs, readOne),
     readPair: async (id) => {
       const pair = sources.pairs.find((one) => one.id === id);
       return pair === undefined ? null : await readOne(pair);
@@ -77,6 +77,19 @@ export function openStatus(sources: StatusSources): StatusReader {
       for (const looker of lookers.values()) looker.close();
     },
   };
+}
+
+/** Some at a time: of a thousand that are asked about in one moment most would be answered too late. */
+const AT_ONCE = 32;
+
+async function inTurns<T, R>(all: readonly T[], act: (one: T) => Promise<R>): Promise<readonly R[]> {
+  const answers: R[] = [];
+  let next = 0;
+  const turn = async (): Promise<void> => {
+    for (let at = next++; at < all.length; at = next++) answers[at] = await act(all[at] as T);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, turn));
+  return answers;
 }
 
 /** What `status --json` prints: one look, then everything is closed again. */

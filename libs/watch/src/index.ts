@@ -2,8 +2,10 @@
 
 export * from './access.ts';
 export * from './chokidar-source.ts';
+export { type FollowedFile, followFile } from './follow-file.ts';
 export * from './hint.ts';
 export * from './inotify-events.ts';
+export { createInotifyHub, type InotifyHub } from './inotify-hub.ts';
 export * from './inotify-source.ts';
 export * from './local-scan.ts';
 export * from './local-source.ts';

@@ -17,6 +17,8 @@ export const IN_IGNORED = 0x8000;
 const IN_ONLYDIR = 0x0100_0000;
 const IN_DONT_FOLLOW = 0x0200_0000;
 const IN_EXCL_UNLINK = 0x0400_0000;
+/** Asks for more of a directory that is watched already. */
+export const IN_MASK_ADD = 0x2000_0000;
 export const IN_ISDIR = 0x4000_0000;
 
 const TREE = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;

@@ -3,27 +3,13 @@
  * that a mount that hangs can't stop the process; next to the disk the calls are made in place, which keeps the order
  * of events and of what a new directory already holds.
  */
-import { closeSync, type Dirent, readdirSync } from 'node:fs';
+import { type Dirent, readdirSync } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { joinPath, type RelPath, ROOT, type Side } from '@lazysync/event-model';
-import {
-  type Errno,
-  errnoOf,
-  failed,
-  inotifyAddWatch,
-  inotifyAddWatchAsync,
-  inotifyInit,
-  inotifyRead,
-  inotifyRmWatch,
-  onReadable,
-  type Registration,
-  type Result,
-} from '@lazysync/ops';
-import { createEarlyEvents } from './early-events.ts';
+import { type Errno, errnoOf, failed } from '@lazysync/ops';
 import { createHalfMoves, type HalfMove } from './half-moves.ts';
 import { type HintListener, type HintSource, isLeftOut, type Rewatched } from './hint.ts';
 import {
-  decodeInotify,
   IN_ATTRIB,
   IN_CLOSE_NOWRITE,
   IN_CLOSE_WRITE,
@@ -40,6 +26,7 @@ import {
   type InotifyEvent,
   MASKS,
 } from './inotify-events.ts';
+import { type Added, createInotifyHub, type InotifyHub, type InotifyPort } from './inotify-hub.ts';
 import { limitReached } from './watch-limit.ts';
 import { createWatchTable } from './watch-table.ts';
 
@@ -51,6 +38,8 @@ export interface InotifyOptions {
   /** The tree lies on a mount that may hang. */
   readonly mount: boolean;
   readonly listener: HintListener;
+  /** Whose instances are used. Default: one of its own. */
+  readonly hub?: InotifyHub;
   /** Neither watched nor told of. Default: nothing besides our own names. */
   readonly ignored?: (path: RelPath, directory: boolean) => boolean;
 }
@@ -62,7 +51,6 @@ export interface InotifySource extends HintSource {
   entriesAtStart(): number;
 }
 
-const BUFFER_BYTES = 256 * 1024;
 const IN_FLIGHT = 16;
 
 export function createInotifySource(options: InotifyOptions): InotifySource {
@@ -70,13 +58,10 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
   const ignored = options.ignored ?? (() => false);
   const mask = MASKS[side];
   const table = createWatchTable();
-  const buffer = Buffer.alloc(BUFFER_BYTES);
   const halfMoves = createHalfMoves(() => performance.now());
-  const early = createEarlyEvents();
   const tasks = new Set<Promise<void>>();
   const waiting: RelPath[] = [];
-  let fd = -1;
-  let readable: Registration | undefined;
+  let port: InotifyPort | undefined;
   let stopped = false;
   let limitTold = false;
   let limitHits = 0;
@@ -98,15 +83,15 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
   // ------------------------------------------------------------------------------------------------ adding watches
 
   /** True if the directory was not watched before, or its watch had gone stale. */
-  const added = (path: RelPath, result: Result<number>): boolean => {
+  const added = (path: RelPath, { result, early }: Added): boolean => {
     if (failed(result)) {
       refused(path, result);
       return false;
     }
     const fresh = table.wdOf(path) !== result;
     const stale = table.set(path, result);
-    if (stale !== null) inotifyRmWatch(fd, stale);
-    for (const event of early.take(result)) take(event);
+    if (stale !== null) port?.remove(stale);
+    for (const event of early) take(event);
     return fresh;
   };
 
@@ -118,19 +103,15 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
       return;
     }
     // Gone or unreadable: the scan says so. What stood for the path does no longer.
-    for (const wd of table.dropBelow(path)) inotifyRmWatch(fd, wd);
+    for (const wd of table.dropBelow(path)) port?.remove(wd);
   };
 
-  const addNow = (path: RelPath, bits = mask): boolean => added(path, inotifyAddWatch(fd, absolute(path), bits));
+  const addNow = (path: RelPath, bits = mask): boolean =>
+    port !== undefined && added(path, port.add(absolute(path), bits));
 
   const addLater = async (path: RelPath): Promise<boolean> => {
-    const come = early.expect();
-    try {
-      const result = await inotifyAddWatchAsync(fd, absolute(path), mask);
-      return !stopped && added(path, result);
-    } finally {
-      come();
-    }
+    const answer = await port?.addLater(absolute(path), mask);
+    return answer !== undefined && !stopped && added(path, answer);
   };
 
   /** Hints for what a directory holds; its own directories are followed in turn. */
@@ -191,7 +172,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
   const movedIn = (event: InotifyEvent, path: RelPath, directory: boolean): void => {
     const half = halfMoves.finish(event.cookie);
     if (half !== undefined) {
-      if (directory) for (const wd of table.move(half.from, path)) inotifyRmWatch(fd, wd);
+      if (directory) for (const wd of table.move(half.from, path)) port?.remove(wd);
       listener.onMoved?.(half.from, path);
     }
     hint(path, 'create');
@@ -200,7 +181,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
   };
 
   const movedOut = (half: HalfMove): void => {
-    if (half.directory) for (const wd of table.dropBelow(half.from)) inotifyRmWatch(fd, wd);
+    if (half.directory) for (const wd of table.dropBelow(half.from)) port?.remove(wd);
   };
 
   const changedAttributes = (path: RelPath): void => {
@@ -249,8 +230,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
     const directory = table.pathOf(event.wd);
     if ((event.mask & IN_Q_OVERFLOW) !== 0) overflowed();
     else if ((event.mask & IN_IGNORED) !== 0) table.drop(event.wd);
-    else if (directory === undefined) early.keep(event);
-    else takeIn(directory, event);
+    else if (directory !== undefined) takeIn(directory, event);
   };
 
   const takeIn = (directory: RelPath, event: InotifyEvent): void => {
@@ -272,33 +252,24 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
     if (!ignored(path, isDirectory)) takeNamed(event, path, isDirectory);
   };
 
-  /** False when nothing was there. */
-  const readOnce = (): boolean => {
-    if (stopped || fd < 0) return false;
-    const got = inotifyRead(fd, buffer);
-    if (failed(got)) throw new Error(`inotify can not be read: ${got}`);
-    for (const event of decodeInotify(buffer, got)) take(event);
+  const taken = (): void => {
     for (const half of halfMoves.left()) movedOut(half);
-    return got > 0;
   };
 
   return {
     async start() {
-      const made = inotifyInit();
-      if (failed(made)) {
-        listener.onLost(limitReached('max_user_instances', `inotify can not be used: ${made}`));
+      const opened = (options.hub ?? createInotifyHub()).open({ take, taken });
+      if (typeof opened === 'string') {
+        listener.onLost(limitReached('max_user_instances', `inotify can not be used: ${opened}`));
         return;
       }
-      fd = made;
+      port = opened;
       if (mount) await addLater(ROOT);
       else followNow(ROOT, false);
-      readable = onReadable(fd, () => {
-        readOnce();
-      });
     },
     async rewatch(paths): Promise<Rewatched> {
       const fresh: RelPath[] = [];
-      if (fd < 0 || stopped) return { fresh };
+      if (port === undefined || stopped) return { fresh };
       const hitsBefore = limitHits;
       let at = 0;
       const some = async (): Promise<void> => {
@@ -314,19 +285,16 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
       return { fresh };
     },
     async poll() {
-      while (readOnce());
+      while (port?.read() === true);
       if (tasks.size > 0) await Promise.all(tasks);
-      while (readOnce());
+      while (port?.read() === true);
     },
     async stop() {
       if (stopped) return;
       stopped = true;
-      readable?.close();
       waiting.length = 0;
-      // RACE: while a call with this descriptor hangs in a mount its number must not be given to another file; then
-      // it stays open until the process ends.
-      if (fd >= 0 && early.expected() === 0) closeSync(fd);
-      fd = -1;
+      port?.close();
+      port = undefined;
     },
     watched: () => table.size(),
     entriesAtStart: () => entries,

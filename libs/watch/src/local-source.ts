@@ -6,6 +6,7 @@
 import type { RelPath } from '@lazysync/event-model';
 import { createChokidarSource } from './chokidar-source.ts';
 import type { HintListener, HintSource } from './hint.ts';
+import type { InotifyHub } from './inotify-hub.ts';
 import { createInotifySource } from './inotify-source.ts';
 import type { Timers } from './settle.ts';
 import { systemTimers } from './timers.ts';
@@ -17,6 +18,7 @@ export interface LocalSourceOptions {
   readonly root: string;
   readonly watch: LocalWatch;
   readonly listener: HintListener;
+  readonly hub?: InotifyHub;
   readonly ignored?: (path: RelPath, directory: boolean) => boolean;
   /** Above this many entries `auto` leaves chokidar out. Default 200,000. */
   readonly chokidarLimit?: number;
@@ -38,6 +40,7 @@ const QUIET_ROUNDS = 6;
 export function createLocalSource(options: LocalSourceOptions): LocalSource {
   const { root, listener, watch, timers = systemTimers } = options;
   const ignored = options.ignored === undefined ? {} : { ignored: options.ignored };
+  const hub = options.hub === undefined ? {} : { hub: options.hub };
   const limit = options.chokidarLimit ?? 200_000;
   const burst = options.chokidarBurst ?? 50_000;
   /** Made and removed since the start: what is moved in or out as a whole is counted by the next start only. */
@@ -69,6 +72,7 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
         if (what.kind === 'overflow') leave(what.message);
       },
     },
+    ...hub,
     ...ignored,
   });
 

@@ -69,7 +69,7 @@ async function play(folder: string, { run: started, ready, unlessBroken, signal 
   if (pair === undefined) throw new Error('the demo has no pair');
   const readiness = await ready(pair);
   if (readiness.kind !== 'ready') throw refused(`The demo did not get ready: ${readiness.why}`);
-  say(readyLine(readiness, null));
+  say(readyLine(readiness));
 
   const local = path.join(folder, 'local', STORY);
   const remote = path.join(folder, 'remote', STORY);

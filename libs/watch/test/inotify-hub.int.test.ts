@@ -1,0 +1,79 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { RelPath } from '@lazysync/event-model';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { HintListener, HintSource } from '../src/hint.ts';
+import { createInotifyHub, type InotifyHub } from '../src/inotify-hub.ts';
+import { createInotifySource } from '../src/inotify-source.ts';
+
+let folder: string;
+const sources: HintSource[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'lazysync-hub-'));
+});
+afterEach(async () => {
+  await Promise.all(sources.splice(0).map((one) => one.stop()));
+  rmSync(folder, { recursive: true, force: true });
+});
+
+class Heard implements HintListener {
+  readonly hints: string[] = [];
+  readonly opened: string[] = [];
+  readonly lost: string[] = [];
+  onHint({ path }: { readonly path: RelPath }): void {
+    this.hints.push(path);
+  }
+  onOpen(path: RelPath): void {
+    this.opened.push(path);
+  }
+  onLost({ kind }: { readonly kind: string }): void {
+    this.lost.push(kind);
+  }
+}
+
+async function watch(hub: InotifyHub, root: string, mount: boolean): Promise<{ heard: Heard; source: HintSource }> {
+  const heard = new Heard();
+  const source = createInotifySource({ root, side: 'remote', mount, listener: heard, hub });
+  sources.push(source);
+  await source.start();
+  return { heard, source };
+}
+
+test('many trees on one instance: each hears of its own, and one that is closed of nothing more', async () => {
+  const hub = createInotifyHub(1);
+  const roots = Array.from({ length: 5 }, (_, at) => join(folder, `t${at}`));
+  for (const root of roots) mkdirSync(join(root, 'sub'), { recursive: true });
+  const all = await Promise.all(roots.map((root, at) => watch(hub, root, at % 2 === 0)));
+  await all[0]?.source.rewatch(['sub' as RelPath]);
+  for (const [at, root] of roots.entries()) writeFileSync(join(root, `f${at}`), 'x');
+  for (const [at, { heard }] of all.entries()) await vi.waitUntil(() => heard.hints.includes(`f${at}`));
+  for (const [at, { heard }] of all.entries()) expect(new Set(heard.hints)).toEqual(new Set([`f${at}`]));
+  const [closed, ...others] = all;
+  await closed?.source.stop();
+  const before = closed?.heard.hints.length;
+  for (const root of roots) writeFileSync(join(root, 'later'), 'x');
+  for (const { heard } of others) await vi.waitUntil(() => heard.hints.includes('later'));
+  expect(closed?.heard.hints.length).toBe(before);
+});
+
+test.each([true, false])(
+  'two trees that show the same folder both hear of it, to the end (mount: %s)',
+  async (mount) => {
+    const hub = createInotifyHub(1);
+    const root = join(folder, 'shared');
+    mkdirSync(join(root, 'sub'), { recursive: true });
+    const a = await watch(hub, root, mount);
+    const b = await watch(hub, root, mount);
+    for (const { source } of [a, b]) await source.rewatch(['sub' as RelPath]);
+    writeFileSync(join(root, 'sub', 'one'), 'x');
+    for (const { heard } of [a, b])
+      await vi.waitUntil(() => heard.hints.includes('sub/one') && heard.opened.includes('sub/one'));
+    await a.source.stop();
+    const before = a.heard.hints.length;
+    writeFileSync(join(root, 'sub', 'two'), 'x');
+    await vi.waitUntil(() => b.heard.hints.includes('sub/two') && b.heard.opened.includes('sub/two'));
+    expect(a.heard.hints.length).toBe(before);
+  },
+);
