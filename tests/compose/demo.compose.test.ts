@@ -164,9 +164,10 @@ describe.skipIf(reason !== null)(`the demo of docker compose${reason === null ? 
   });
 
   test('the command inside the container tells the status', async () => {
-    const status = JSON.parse(await project.compose(['exec', '-T', 'sync-worker', 'lazysync', 'status', '--json'])) as {
-      pairs: Pair[];
-    };
-    expect(status.pairs).toMatchObject([{ id: 'demo', state: 'idle' }]);
+    const status = async (): Promise<{ pairs: Pair[] }> =>
+      JSON.parse(await project.compose(['exec', '-T', 'sync-worker', 'lazysync', 'status', '--json']));
+    // It does not wait for a Redis that is slow to answer.
+    const { pairs } = await until('idle', status, (now) => now.pairs[0]?.state === 'idle');
+    expect(pairs).toMatchObject([{ id: 'demo', state: 'idle' }]);
   });
 });

@@ -101,8 +101,8 @@ export function rememberLiving(redis: RedisLink, ms: number): (ids: readonly str
       const asked = livingOf(redis.commands, fresh);
       for (const id of fresh) known.set(id, { until: now + ms, alive: asked.then((alive) => alive.has(id)) });
     }
-    const answers = await Promise.all(ids.map((id) => known.get(id)?.alive ?? false));
-    return new Set(ids.filter((_, index) => answers[index] === true));
+    const answers = await Promise.all(ids.map(async (id) => (await known.get(id)?.alive) === true));
+    return new Set(ids.filter((_, index) => answers[index]));
   };
 }
 
