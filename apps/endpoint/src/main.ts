@@ -29,6 +29,8 @@ keepMemorySmall();
 const hub = createInotifyHub();
 const server = createEndpointServer({ send, open: (wish) => openRemote(wish, hub, send) });
 
+// What is made over there gets the mode it is given, and needs no second call to get it.
+process.umask(0);
 // A terminal's Ctrl-C reaches the whole group: it is the parent that decides when this process is not needed any more.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', end);

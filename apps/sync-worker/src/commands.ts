@@ -12,7 +12,8 @@ import {
 } from '@lazysync/event-model';
 import { lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
-import type { PathSettler } from './settle-path.ts';
+import { type PathSettler, settling } from './settle-path.ts';
+import { sideBySide } from './side-by-side.ts';
 import { emptyTrash, trashPlace } from './trash.ts';
 
 export interface Commands {
@@ -34,13 +35,12 @@ export function createCommands(
 
   async function get(path: RelPath): Promise<string> {
     if (path !== '' && base.get(path) === null) await settler.settle(path, { side: 'both', hydrate: false });
-    let count = 0;
-    for (const row of rowsAt(path)) {
-      if (row.kind !== 'file' || row.form !== 'stub') continue;
-      await settler.settle(row.path, { side: 'local', hydrate: true });
-      count++;
-    }
-    return `${count} downloads begun`;
+    const stubs = rowsAt(path).filter((row) => row.kind === 'file' && row.form === 'stub');
+    await sideBySide(
+      stubs.map((row) => settling(settler, row.path, { side: 'local', hydrate: true })),
+      ports.width,
+    );
+    return `${stubs.length} downloads begun`;
   }
 
   /** Why a copy has to stay, or null when it became a stub. */

@@ -4,7 +4,7 @@
  */
 
 import { type RelPath, ROOT, type Side, type Step } from '@lazysync/event-model';
-import { RemoteOffline, type Replica } from '@lazysync/replica';
+import { RemoteOffline, type Replica, type RootState } from '@lazysync/replica';
 import { EmptyingRejected, emptiedRoot, PairHeld } from './holds.ts';
 import { lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
@@ -16,8 +16,35 @@ export function isGuarded(step: Step): boolean {
   return step.side === 'remote' || REMOVES.has(step.kind);
 }
 
+interface Asking {
+  readonly now: Promise<RootState>;
+  next: Promise<RootState> | null;
+}
+
+const asking = new WeakMap<Replica, Asking>();
+
+/**
+ * Steps that are at work together share a look at the marker, but only one that began after they had asked: whoever comes
+ * while one is under way gets the next.
+ */
+function check(replica: Replica, uuid: string): Promise<RootState> {
+  const begin = (): Promise<RootState> => {
+    const one: Asking = { now: replica.check(uuid), next: null };
+    asking.set(replica, one);
+    const over = (): void => {
+      if (asking.get(replica) === one && one.next === null) asking.delete(replica);
+    };
+    one.now.then(over, over);
+    return one.now;
+  };
+  const under = asking.get(replica);
+  if (under === undefined) return begin();
+  under.next ??= under.now.then(begin, begin);
+  return under.next;
+}
+
 export async function checkRoot(ports: PairPorts, side: Side): Promise<void> {
-  const state = await ports[side].check(ports.uuids[side]);
+  const state = await check(ports[side], ports.uuids[side]);
   if (state.kind !== 'ok') throw new PairHeld(state.message, null);
 }
 

@@ -57,6 +57,7 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
       ignore: settings.ignore,
       hydrate: settings.hydrate,
       replace: settings.replace,
+      width: settings.width,
       keepOverwritten: settings.trash.overwritten,
     },
     endpoints,
@@ -82,6 +83,8 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
     offline: async () => turnAnchor('self'),
     online: async () => turnAnchor('remote'),
   });
+  // Nobody waits for it: what is missing is made when it is needed.
+  ports.remote.makeRoom().catch((error: unknown) => log.debug({ pair: id, err: error }, 'no stage folders yet'));
   // A clean stop leaves the stubs readable.
   scope.own(`work on ${id}`, async () => {
     const closing = working.close();

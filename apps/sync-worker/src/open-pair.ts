@@ -35,6 +35,7 @@ export interface PairConfig {
   readonly replace: 'rename' | 'capture';
   /** Overwritten versions stay in the trash. */
   readonly keepOverwritten: boolean;
+  readonly width: number;
 }
 
 export interface OpenedPair {
@@ -52,7 +53,7 @@ export type OpenOutcome =
   /** Another worker has it, or a root is not ours: one sentence. */
   | { readonly kind: 'refused'; readonly why: 'taken' | 'root' | 'stopped'; readonly message: string };
 
-const DOWNLOADS = 8;
+const DOWNLOADS = 32;
 /** Between two tries at a remote that does not answer at the start, ms. */
 const RETRY_MS = 1_000;
 const COMPARE_LIMIT = 8 << 20;
@@ -231,6 +232,7 @@ export async function openPair(
     log: (level, message, more = {}) => log[level]({ pair: config.id, ...more }, message),
     hydration: createHydration(config.hydrate, () => base.pins()),
     holds: createHolds(base, () => Date.now()),
+    width: config.width,
     downloads: DOWNLOADS,
     keepOverwritten: config.keepOverwritten,
   };

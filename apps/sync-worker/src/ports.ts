@@ -9,6 +9,8 @@ import type { Hydration } from './hydration.ts';
 export interface PairTimers {
   /** Calls once after `ms`, unless cancelled before. */
   after(ms: number, call: () => void): { cancel(): void };
+  /** Calls once when what has come in by now was dealt with. */
+  soon(call: () => void): void;
 }
 
 export const processTimers: PairTimers = {
@@ -16,6 +18,7 @@ export const processTimers: PairTimers = {
     const timer = setTimeout(call, ms);
     return { cancel: () => clearTimeout(timer) };
   },
+  soon: (call) => void setImmediate(call),
 };
 
 export interface PairPorts {
@@ -37,7 +40,9 @@ export interface PairPorts {
   readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string, more?: object) => void;
   readonly holds: Holds;
   readonly hydration: Hydration;
-  /** How many downloads run side by side. */
+  /** How many unrelated paths of one changeset may be changed together, while more are staged; 1: one by one. */
+  readonly width: number;
+  /** How many downloads run side by side, while they are small: a few large ones fill any link. */
   readonly downloads: number;
   /** Left out: they are kept. */
   readonly keepOverwritten?: boolean;

@@ -2,8 +2,7 @@
  * Everything at and below a path, both sides against the base: at the start, after an outage, after a folder was moved.
  * Listings of many folders are in flight at once; what only has to be made in local is made and written down in batches.
  */
-import { changesAfter, planPath } from '@lazysync/action-table';
-import type { Act } from '@lazysync/base';
+import { planPath } from '@lazysync/action-table';
 import {
   ABSENT,
   type BaseChange,
@@ -16,20 +15,20 @@ import {
   type RelPath,
   ROOT,
   type Side,
-  type Step,
 } from '@lazysync/event-model';
 import type { Listing, Replica } from '@lazysync/replica';
 import { massDelete } from './holds.ts';
 import { lookAt } from './look.ts';
+import { isQuickMake, type Made, makeMany } from './make-many.ts';
 import type { PairPorts } from './ports.ts';
 import { replayJournal } from './replay-journal.ts';
-import type { PathSettler, Seen } from './settle-path.ts';
+import { type PathSettler, type Seen, settling } from './settle-path.ts';
+import { sideBySide } from './side-by-side.ts';
 
 const FOLDERS_AT_ONCE = 64;
 const BOTH: Cause = { side: 'both', hydrate: false };
 
 type Later = { readonly path: RelPath; readonly seen: Seen };
-type Made = { readonly step: Step; readonly view: PathView; readonly why: string };
 
 /** What a listing says of a name that it does not hold. */
 function missing(listing: Listing | undefined): Entry {
@@ -85,23 +84,6 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     }
   }
 
-  async function flush(made: readonly Made[], changes: BaseChange[]): Promise<Later[]> {
-    const again: Later[] = [];
-    const acts: Act[] = [];
-    const outcomes = await ports.local.carryOut(made.map(({ step }) => ({ slot: '', step })));
-    outcomes.forEach((outcome, i) => {
-      const one = made[i];
-      if (one === undefined) return;
-      if (outcome.kind === 'done') {
-        if (one.step.kind === 'make-stub') settler.afterStub(one.step.path, one.view.remote);
-        acts.push({ path: one.step.path, act: `${one.step.kind} in ${one.step.side}`, why: one.why });
-        changes.push(...changesAfter({ step: one.step, ...outcome }, one.view, null, BigInt(ports.now()) * 1_000_000n));
-      } else again.push({ path: one.step.path, seen: {} });
-    });
-    base.record(changes, [], acts, ports.now());
-    return again;
-  }
-
   /**
    * Deletes that nobody saw happening are held when there are many. Answers with those that a person rejected: these
    * are brought back here.
@@ -144,6 +126,11 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       await settler.settle(path, BOTH);
       if (base.get(path)?.kind === 'directory') await rescan(path);
     }
+  }
+
+  async function settleAll(all: readonly Later[]): Promise<void> {
+    const works = all.map(({ path, seen }) => settling(settler, path, BOTH, () => seen));
+    await sideBySide(works, ports.width);
   }
 
   async function rescan(root: RelPath): Promise<void> {
@@ -196,11 +183,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
           if (decision.kind === 'nothing') {
             changes.push(...decision.changes);
             done++;
-          } else if (
-            decision.kind === 'step' &&
-            (decision.step.kind === 'make-stub' ||
-              (decision.step.kind === 'make-directory' && decision.step.side === 'local'))
-          ) {
+          } else if (isQuickMake(decision)) {
             made.push({ step: decision.step, view, why: decision.why });
           } else if (seen.local.kind === 'absent' || seen.remote.kind === 'absent') {
             // ORDER: what is gone on one side goes last, so that a thing that was moved is found before it is buried.
@@ -211,12 +194,10 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
           if (folder && (onOneSide || seen.local.kind === seen.remote.kind)) folders.push(path);
         }
       });
-      later.push(...(await flush(made, changes)));
+      later.push(...(await makeMany(ports, settler, made, changes)).map((path) => ({ path, seen: {} })));
       done += made.length;
-      for (const { path, seen } of later) {
-        await settler.settle(path, BOTH, seen);
-        done++;
-      }
+      await settleAll(later);
+      done += later.length;
       // What stays on one side only is looked into, too: something that is to be synced may have come into it.
       const walked = (path: RelPath): boolean => ['directory', 'residual'].includes(base.get(path)?.kind ?? '');
       level.push(...folders.filter(walked));
@@ -224,7 +205,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     }
     deletes.sort((a, b) => depthOf(b.path) - depthOf(a.path));
     const kept = new Set(await askForMany(deletes));
-    for (const { path, seen } of deletes) if (!kept.has(path)) await settler.settle(path, BOTH, seen);
+    await settleAll(deletes.filter(({ path }) => !kept.has(path)));
     await mendProblems(root, visited);
     progress({ done: total, total });
     base.record([{ kind: 'repointed', path: root }], []);

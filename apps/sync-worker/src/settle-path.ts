@@ -2,10 +2,8 @@
  * The loop: look, plan, journal, carry out, record, and again until the path is at rest. Everything the worker does to
  * a tree goes through here, one step at a time.
  */
-import { changesAfter, keepApart, planPath } from '@lazysync/action-table';
+import { keepApart, planPath } from '@lazysync/action-table';
 import {
-  type BaseChange,
-  type BaseRecord,
   type Cause,
   type Decision,
   depthOf,
@@ -13,32 +11,24 @@ import {
   nameOf,
   otherSide,
   type PathView,
-  type Problem,
   parentOf,
   type RelPath,
-  recordIdentity,
   remotePrint,
   type Side,
   type StagedContent,
   type Step,
   type StepOutcome,
-  sameIdentity,
 } from '@lazysync/event-model';
-import { guard, isGuarded } from './guards.ts';
+import { folderIn, reachesOut, takesFromUser } from './decision-reach.ts';
+import { guard } from './guards.ts';
 import { fill, lookAt } from './look.ts';
+import { createPerformer, type PerformerHooks } from './perform-step.ts';
 import type { PairPorts } from './ports.ts';
 import { removeRemoteTree } from './remove-tree.ts';
-import { replayIntent } from './replay-journal.ts';
-import { dropOverwritten } from './trash.ts';
+import type { Work } from './side-by-side.ts';
 
 /** A path that keeps changing under our hands is left for later. */
 const MAX_TURNS = 12;
-
-/** Nothing to undo or to finish after a crash: looking again comes to the same. */
-const UNJOURNALED: ReadonlySet<Step['kind']> = new Set(['make-stub', 'make-directory', 'make-symlink', 'set-metadata']);
-
-/** Failures that a step comes to only when it has put everything back. */
-const CLEAN: ReadonlySet<Problem['code']> = new Set(['not-empty', 'being-written', 'unreadable']);
 
 /** What was already seen of a path, so that the first look can be spared. */
 export interface Seen {
@@ -49,6 +39,13 @@ export interface Seen {
 export interface PathSettler {
   /** Brings one path to rest; answers with a few words for the finished job. */
   settle(path: RelPath, cause: Cause, seen?: Seen): Promise<string>;
+  /**
+   * The same while other paths, neither above nor below this one, are at work. Null: another path comes into it (a move,
+   * a folder that has to be made first); what was begun is whole, and the path is to be settled again alone.
+   */
+  settleBeside(path: RelPath, cause: Cause, seen?: Seen): Promise<string | null>;
+  /** Something was made beside this. */
+  noteChange(): void;
   /** Begins a download where policy or a pin wants every file here. */
   afterStub(path: RelPath, remote: Entry | undefined): void;
   /** Out of the trash to a free name; false: it was not free, or could not be done. No row follows it. */
@@ -57,43 +54,18 @@ export interface PathSettler {
   perform(step: Step, view: PathView, staged: StagedContent | null, why: string): Promise<StepOutcome>;
 }
 
-export interface SettlerHooks {
+/** For `sideBySide`; what was seen ahead is asked for when its turn has come: it may not count any more by then. */
+export function settling(settler: PathSettler, path: RelPath, cause: Cause, seen: () => Seen = () => ({})): Work {
+  return {
+    path,
+    beside: () => settler.settleBeside(path, cause, seen()),
+    alone: () => settler.settle(path, cause, seen()),
+  };
+}
+
+export interface SettlerHooks extends PerformerHooks {
   readonly download: (path: RelPath, decision: Extract<Decision, { kind: 'download' }>) => void;
   readonly rescan: (path: RelPath) => Promise<void>;
-  readonly changed: () => void;
-}
-
-/**
- * Takes away or renames what is the user's in local: only what the base knows as our own stub, or an empty folder, is
- * made again at no cost.
- */
-function takesFromUser(decision: Decision, base: BaseRecord | null): boolean {
-  if (decision.kind !== 'step' || decision.step.side !== 'local') return false;
-  const { step } = decision;
-  switch (step.kind) {
-    case 'remove':
-      if (step.expected.kind === 'directory') return false;
-      return !(
-        step.expected.kind === 'stub' &&
-        base !== null &&
-        sameIdentity(recordIdentity(base), step.expected.identity)
-      );
-    case 'dehydrate':
-    case 'move':
-      return true;
-    case 'make-stub':
-    case 'make-directory':
-    case 'make-symlink':
-    case 'hydrate':
-    case 'repoint':
-    case 'set-metadata':
-      return false;
-  }
-}
-
-/** Patterns such as `build/` are for folders only: what lies here has to be seen before they count. */
-function folderIn(view: PathView): boolean {
-  return [view.local?.kind, view.remote?.kind, view.base?.kind].includes('directory');
 }
 
 const BOTH: Cause = { side: 'both', hydrate: false };
@@ -103,89 +75,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
   /** Paths that are being brought to rest right now: a folder waits for what is in it, never the other way round, too. */
   const settling = new Set<RelPath>();
 
-  function report(problem: Problem): string {
-    base.putProblem(problem, ports.now());
-    return problem.message;
-  }
-
-  async function carryOut(slot: string, step: Step): Promise<StepOutcome> {
-    const replica = ports[step.side];
-    let order: Parameters<typeof replica.stage>[0] = { slot, step };
-    if (!UNJOURNALED.has(step.kind)) base.begin([{ ...order, side: step.side, at: ports.now() }]);
-    if (step.kind === 'upload') {
-      const outcome = await replica.stage(order);
-      if (outcome.kind !== 'staged') return outcome;
-      order = { ...order, staged: outcome.upload };
-      // CRASH: the content lies in the stage folder, and the journal knows it: recovery can tell it from a rival's file.
-      base.begin([{ ...order, side: step.side, at: ports.now(), staged: outcome.upload }]);
-    }
-    const [outcome] = await replica.carryOut([order]);
-    if (outcome === undefined) throw new Error(`no outcome of ${step.kind} ${step.path}`);
-    return outcome;
-  }
-
-  /**
-   * A call failed in the middle of a step (EIO, a full disk): how far it came is found out, and it is finished or undone,
-   * as after a crash. `open`: that is not possible now either, and the journal keeps it.
-   */
-  async function mended(
-    order: { readonly slot: string; readonly step: Step },
-    outcome: StepOutcome,
-  ): Promise<{ readonly outcome: StepOutcome; readonly open: boolean }> {
-    if (outcome.kind !== 'failed' || UNJOURNALED.has(order.step.kind) || CLEAN.has(outcome.problem.code))
-      return { outcome, open: false };
-    const staged = base.intents().find(({ slot }) => slot === order.slot)?.staged;
-    const [found] = await ports[order.step.side].recover([staged === undefined ? order : { ...order, staged }]);
-    return { outcome: found?.kind === 'finished' ? found.outcome : outcome, open: found?.kind === 'failed' };
-  }
-
-  /** A step of this path that broke off is finished or undone before anything new is planned. Null: nothing stands open. */
-  async function stillOpen(path: RelPath): Promise<string | null> {
-    for (const intent of base.intents()) {
-      const { step } = intent;
-      const touches = step.path === path || (step.kind === 'move' && step.from === path);
-      if (touches && !(await replayIntent(ports, intent)))
-        return 'its last step can be neither finished nor undone yet';
-    }
-    return null;
-  }
-
-  async function perform(step: Step, view: PathView, staged: StagedContent | null, why: string): Promise<StepOutcome> {
-    if (isGuarded(step)) await guard(ports, step);
-    const slot = ports.slot();
-    const { outcome, open } = await mended({ slot, step }, await carryOut(slot, step));
-    if (open) return outcome;
-    // CRASH: unmounted in the middle: it looks as if nothing were there, while the half of it lies in what was mounted.
-    // The journal keeps it until that is back.
-    // RACE: between the look at the marker and the call one new link or folder may come into whatever is mounted there by
-    // then; it is not written down as made.
-    if (step.side === 'remote' && (outcome.kind !== 'done' || UNJOURNALED.has(step.kind))) await guard(ports, step);
-    const changes: readonly BaseChange[] =
-      outcome.kind === 'done' ? changesAfter({ step, ...outcome }, view, staged, BigInt(ports.now()) * 1_000_000n) : [];
-    // ORDER: base, tombstone and cleared journal in one transaction, and only then is the job acknowledged.
-    const acts = outcome.kind === 'done' ? [{ path: step.path, act: `${step.kind} in ${step.side}`, why }] : [];
-    base.record(changes, [slot], acts, ports.now());
-    if (outcome.kind === 'done') {
-      hooks.changed();
-      if (outcome.open === true) base.setMeta('open-replaces', String(Number(base.meta('open-replaces') ?? 0) + 1));
-      // What was buried may turn up elsewhere, and has its content only there.
-      const overwritten = step.kind === 'upload' || step.kind === 'dehydrate';
-      const needed = changes.some((change) => change.kind === 'bury');
-      if (ports.keepOverwritten === false && overwritten && outcome.trashed !== undefined && !needed)
-        await dropOverwritten(ports, step.side, slot);
-      ports.log('debug', 'step done', { step: step.kind, side: step.side, path: step.path });
-    }
-    return outcome;
-  }
-
-  async function putBack(side: Side, from: RelPath, to: RelPath, expected: Entry): Promise<boolean> {
-    const slot = ports.slot();
-    const outcome = await carryOut(slot, { kind: 'move', side, from, path: to, expected });
-    base.record([], [slot], [{ path: to, act: `restore in ${side}`, why: 'asked for' }], ports.now());
-    if (outcome.kind === 'failed') report(outcome.problem);
-    if (outcome.kind === 'done') hooks.changed();
-    return outcome.kind === 'done';
-  }
+  const { perform, carryOut, putBack, report, hasOpen, closeOpen } = createPerformer(ports, hooks);
 
   /** A folder that something has to be put into was removed on that side: it comes back (edit beats delete). */
   async function reviveFolder(side: Side, path: RelPath): Promise<boolean> {
@@ -205,10 +95,15 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     return outcome.kind === 'done';
   }
 
-  async function ensureParent(path: RelPath): Promise<boolean> {
+  function hasFolder(path: RelPath): boolean {
     const parent = parentOf(path);
-    const row = parent === '' ? null : base.get(parent);
-    if (parent === '' || row?.kind === 'directory') return true;
+    return parent === '' || base.get(parent)?.kind === 'directory';
+  }
+
+  async function ensureParent(path: RelPath): Promise<boolean> {
+    if (hasFolder(path)) return true;
+    const parent = parentOf(path);
+    const row = base.get(parent);
     if (row?.kind === 'residual') {
       // It was left on one side for what is never synced; now there is something in it that is.
       if ((await lookAt(ports[row.side], path)).kind === 'absent') return false;
@@ -275,20 +170,31 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
   }
 
   async function settle(path: RelPath, cause: Cause, seen: Seen = {}): Promise<string> {
-    if (path === '') return 'the root stays as it is';
-    if (ports.ignored(path, false)) return 'ignored';
-    if (!(await ensureParent(path))) return 'its folder is not synced';
+    let known = seen;
+    if (!hasFolder(path) && !ports.ignored(path, false)) {
+      if (!(await ensureParent(path))) return 'its folder is not synced';
+      // Its folder may have been moved here by that, with what is in it.
+      known = {};
+    }
     const outermost = !settling.has(path);
     settling.add(path);
     try {
-      return await settleOne(path, cause, seen);
+      const said = await settleOne(path, cause, known, false);
+      if (said === null) throw new Error(`${path} was to be settled alone, and was`);
+      return said;
     } finally {
       if (outermost) settling.delete(path);
     }
   }
 
-  async function settleOne(path: RelPath, cause: Cause, seen: Seen): Promise<string> {
-    const open = await stillOpen(path);
+  async function settleBeside(path: RelPath, cause: Cause, seen: Seen = {}): Promise<string | null> {
+    return !hasFolder(path) || hasOpen(path) ? null : settleOne(path, cause, seen, true);
+  }
+
+  async function settleOne(path: RelPath, cause: Cause, seen: Seen, beside: boolean): Promise<string | null> {
+    if (path === '') return 'the root stays as it is';
+    if (ports.ignored(path, false)) return 'ignored';
+    const open = await closeOpen(path);
     if (open !== null) return open;
     let first = seen;
     let childrenDone = false;
@@ -305,6 +211,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
       if (folderIn(view) && ports.ignored(path, true)) return 'ignored';
       const apart = planned.kind === 'children-first' && childrenDone ? keepApart(view, ports.policy) : null;
       const decision = apart ?? planned;
+      if (beside && reachesOut(decision, view)) return null;
       if (takesFromUser(decision, record) && freshFor !== turn) {
         // What was seen ahead may be old by now, even by our own acts, and a mount shows old attributes for a while: a copy
         // goes only for what is so at this moment. ORDER: the marker first: what was planned from what lay there while
@@ -343,9 +250,11 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
         case 'step': {
           const outcome = await perform(decision.step, view, null, decision.why);
           if (outcome.kind === 'failed') {
-            return outcome.problem.code === 'not-empty' ? notEmpty(decision.step) : report(outcome.problem);
+            if (outcome.problem.code !== 'not-empty') return report(outcome.problem);
+            return beside ? null : notEmpty(decision.step);
           }
           if (outcome.kind === 'stale') {
+            if (beside && outcome.saw.kind === 'absent') return null;
             const folder = parentOf(path);
             if (outcome.saw.kind === 'absent' && !(await reviveFolder(decision.step.side, folder))) {
               if (settling.has(folder)) return 'waits for its folder';
@@ -369,5 +278,5 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     return report({ code: 'unsettled', path, side: null, message });
   }
 
-  return { settle, perform, putBack, afterStub };
+  return { settle, settleBeside, perform, putBack, afterStub, noteChange: hooks.changed };
 }

@@ -12,6 +12,9 @@ import { type PairPorts, processTimers } from './ports.ts';
 
 /** A file that changes under every fetch is left for the next access or scan. */
 const MAX_TRIES = 5;
+/** Downloads that run side by side whatever their size, and the bytes up to which more join in. */
+const FEW = 3;
+const MUCH = 32 << 20;
 /** Staged events that come this close together, ms, go into one job. */
 const GATHER_MS = 10;
 /** A download whose stage file can not even be taken away again is tried anew after this, ms, doubled each time. */
@@ -53,6 +56,7 @@ export function createTransfers(ports: PairPorts): Transfers {
   const timers = ports.timers ?? processTimers;
   let gathering: { cancel(): void } | null = null;
   let waking: { cancel(): void } | null = null;
+  let runningBytes = 0;
   let paused = false;
   let closed = false;
 
@@ -164,12 +168,17 @@ export function createTransfers(ports: PairPorts): Transfers {
 
   function pump(): void {
     while (!closed && !paused && running.size < ports.downloads) {
-      const id = queue.shift();
+      const id = queue[0];
       if (id === undefined) return;
+      const size = jobs.get(id)?.transfer.remote.size ?? 0;
+      if (running.size >= FEW && runningBytes + size > MUCH) return;
+      queue.shift();
+      runningBytes += size;
       const task = run(id)
         .catch((error: unknown) => ports.log('error', 'a download failed', { err: error }))
         .finally(() => {
           running.delete(task);
+          runningBytes -= size;
           pump();
         });
       running.add(task);

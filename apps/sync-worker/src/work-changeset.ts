@@ -1,10 +1,9 @@
-/** One job of the lane: the events of one settle window, carried out one by one. */
+/** One job of the lane: the events of one settle window. Unrelated paths of it may be at work together. */
 import { planStaged } from '@lazysync/action-table';
 import {
   type Cause,
   type Changeset,
   depthOf,
-  type Entry,
   type EventOutcome,
   type RelPath,
   ROOT,
@@ -15,8 +14,11 @@ import { createCommands } from './commands.ts';
 import { checkRoot } from './guards.ts';
 import { IGNORE_FILE } from './ignore-rules.ts';
 import { lookAt } from './look.ts';
+import { lookAhead, type Task } from './look-ahead.ts';
 import type { PairPorts } from './ports.ts';
-import type { PathSettler } from './settle-path.ts';
+import { quickLap } from './quick-lap.ts';
+import { type PathSettler, type Seen, settling } from './settle-path.ts';
+import { sideBySide, type Work } from './side-by-side.ts';
 import type { Transfers } from './transfers.ts';
 
 export interface ChangesetWorker {
@@ -24,15 +26,13 @@ export interface ChangesetWorker {
   work(changeset: Changeset, signal: AbortSignal): Promise<readonly EventOutcome[]>;
 }
 
-const MANY_UNSEEN = 100;
+type Say = (path: RelPath, outcome: string) => void;
 
-/** A path of this job: why it is looked at, and what was already seen. */
-interface Task {
-  readonly path: RelPath;
-  cause: Cause;
-  local?: Entry;
-  remote?: Entry;
-}
+/** So many times the width are under way: the others are being staged. */
+const STAGED = 2;
+
+const MANY_UNSEEN = 100;
+const QUIET: Cause = { side: 'local', hydrate: false };
 
 /** The pair's policy on an opened stub. What the base does not know yet is looked at first. */
 function isWanted(ports: PairPorts, path: RelPath): boolean {
@@ -75,37 +75,43 @@ export function createChangesetWorker(
     return count;
   }
 
-  /** Looks at all paths at once: one round trip for many. The acts have their own preconditions, so these may be stale. */
-  async function lookAhead(tasks: readonly Task[]): Promise<void> {
-    const there = tasks.filter((task) => task.cause.side !== 'local');
-    const [locals, remotes] = await Promise.all([
-      ports.local.look(tasks.map((task) => task.path)),
-      there.length === 0 ? [] : ports.remote.look(there.map((task) => task.path)),
-    ]);
-    tasks.forEach((task, i) => {
-      const entry = locals[i];
-      if (entry !== undefined) task.local = entry;
-    });
-    there.forEach((task, i) => {
-      const entry = remotes[i];
-      if (entry !== undefined) task.remote = entry;
-    });
-  }
-
   /**
-   * What is gone here goes last: a thing that was moved is found under its new name before it is buried. Folders first:
-   * a whole one goes by one rename, and takes along what is in it.
+   * Three groups, one after the other. What is gone here goes last: a thing that was moved is found under its new name
+   * before it is buried. Folders first: what is new in them needs them, and a whole one that is gone goes by one rename,
+   * and takes along what is in it.
    */
-  function inOrder(tasks: readonly Task[]): Task[] {
+  function inOrder(tasks: readonly Task[]): readonly [readonly Task[], readonly Task[], readonly Task[]] {
     const gone = tasks.filter((task) => task.local?.kind === 'absent' && base.get(task.path) !== null);
     // ORDER: a stub that lies where it does not belong first: what it was copied from may have been edited since, and its
     // content is to be had only until that edit has gone up.
     const strays = tasks.filter(({ local, path }) => local?.kind === 'stub' && local.points !== path);
-    const rest = tasks.filter((task) => !gone.includes(task) && !strays.includes(task));
-    return [...strays, ...rest, ...gone.sort((a, b) => depthOf(a.path) - depthOf(b.path))];
+    const others = new Set([...gone, ...strays]);
+    const rest = tasks.filter((task) => !others.has(task));
+    const foldersFirst = (a: Task, b: Task): number => depthOf(a.path) - depthOf(b.path);
+    return [strays, rest.sort(foldersFirst), gone.sort(foldersFirst)];
   }
 
-  async function commitStaged(event: StagedEvent): Promise<string> {
+  /**
+   * What a look ahead saw of local may be old by now, and the look itself is cheap; the remote's is not. It does not count
+   * where a path was new and is known by now: a folder was moved there, with what is in it, by an act of ours.
+   */
+  function stillSeen({ path, remote, isNew }: Task): Seen {
+    return remote === undefined || isNew !== (base.get(path) === null) ? {} : { remote };
+  }
+
+  async function settleAll(tasks: readonly Task[], say: Say, signal: AbortSignal): Promise<void> {
+    const said = await sideBySide(
+      tasks.map((task) => settling(settler, task.path, task.cause, () => stillSeen(task))),
+      ports.width === 1 ? 1 : ports.width * STAGED,
+      signal,
+    );
+    tasks.forEach(({ path }, i) => {
+      say(path, said[i] ?? '');
+    });
+  }
+
+  /** Null: not what was expected lies there; the path is to be planned again. */
+  async function commitStaged(event: StagedEvent): Promise<string | null> {
     const staged = transfers.staged(event.transfer);
     if (staged === null) return 'already done';
     const local = await lookAt(ports.local, event.path);
@@ -125,24 +131,40 @@ export function createChangesetWorker(
     if (outcome.kind === 'done') base.clearProblem(event.path);
     if (outcome.kind === 'failed') base.putProblem(outcome.problem, ports.now());
     await transfers.drop(event.transfer);
-    if (outcome.kind === 'stale') return settler.settle(event.path, { side: 'local', hydrate: false });
+    if (outcome.kind === 'stale') return null;
     return outcome.kind === 'done' ? `hydrate in local (${decision.why})` : outcome.problem.message;
+  }
+
+  function committing(event: StagedEvent): Work {
+    const { path } = event;
+    let committed = false;
+    const commit = async (): Promise<string | null> => {
+      if (committed) return null;
+      committed = true;
+      return commitStaged(event);
+    };
+    return {
+      path,
+      beside: async () => (await commit()) ?? (await settler.settleBeside(path, QUIET)),
+      alone: async () => (await commit()) ?? (await settler.settle(path, QUIET)),
+    };
   }
 
   return {
     async work(changeset, signal) {
       const outcomes: EventOutcome[] = [];
-      const say = (path: RelPath, outcome: string): void => {
+      const say: Say = (path, outcome) => {
         outcomes.push({ path, outcome });
       };
+      const staged: StagedEvent[] = [];
       for (const event of changeset.events) {
         signal.throwIfAborted();
+        if (event.kind === 'staged') staged.push(event);
         if (event.kind === 'rescan') {
           if (event.path === ROOT) await ports.reloadIgnored();
           await rescan(event.path);
           say(event.path, 'looked at everything');
-        } else if (event.kind === 'staged') say(event.path, await commitStaged(event));
-        else if (event.kind === 'command') {
+        } else if (event.kind === 'command') {
           const known = base.commandResult(event.id);
           const result = known ?? (await commands.carryOut(event));
           // ORDER: written down after it was carried out: a crash in between runs it again, which changes nothing.
@@ -150,6 +172,10 @@ export function createChangesetWorker(
           say(event.path, result);
         }
       }
+      const commits = await sideBySide(staged.map(committing), ports.width, signal);
+      staged.forEach(({ path }, i) => {
+        say(path, commits[i] ?? '');
+      });
       if (unseenDeletes(changeset.events) > MANY_UNSEEN) {
         // Only a look at everything tells whether this many are a move, a swapped mount or a delete; it also holds them.
         await rescan(ROOT);
@@ -157,13 +183,21 @@ export function createChangesetWorker(
       }
       const tasks = tasksOf(changeset.events, ports);
       if (tasks.length === 0) return outcomes;
-      await lookAhead(tasks);
-      for (const task of inOrder(tasks)) {
-        signal.throwIfAborted();
-        // What a look ahead saw of local may be old by now, and the look itself is cheap; the remote's is not.
-        const { remote } = task;
-        say(task.path, await settler.settle(task.path, task.cause, remote === undefined ? {} : { remote }));
-      }
+      await lookAhead(ports, tasks);
+      const [strays, rest, gone] = inOrder(tasks);
+      await settleAll(strays, say, signal);
+      const quick = await quickLap(
+        ports,
+        settler,
+        rest.map((task) => ({ ...task, remote: undefined, ...stillSeen(task) })),
+      );
+      for (const [path, words] of quick) say(path, words);
+      await settleAll(
+        rest.filter(({ path }) => !quick.has(path)),
+        say,
+        signal,
+      );
+      await settleAll(gone, say, signal);
       if (tasks.some((task) => task.path === IGNORE_FILE) && (await ports.reloadIgnored())) await rescan(ROOT);
       return outcomes;
     },

@@ -17,6 +17,7 @@ import { type PairPorts, processTimers } from './ports.ts';
 import { replayJournal } from './replay-journal.ts';
 import { createRescan } from './rescan.ts';
 import { createSettler } from './settle-path.ts';
+import { createSweeper } from './sweeper.ts';
 import { createTransfers } from './transfers.ts';
 import { createChangesetWorker } from './work-changeset.ts';
 
@@ -92,12 +93,14 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     ports.log('warn', 'the journal could not be replayed yet', { err: error });
   }
   const transfers = createTransfers(ports);
+  const sweeper = createSweeper(ports);
   const settler = createSettler(ports, {
     download: (path, { remote }) => transfers.want(path, remote),
     rescan: (path) => rescan(path),
     changed: () => {
       changed = true;
     },
+    left: (slot) => sweeper.add(slot),
   });
   const rescan = createRescan(ports, settler, ({ done, total }) => {
     const now = ports.now();
@@ -112,7 +115,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     idleTimer = timers.after(IDLE_AFTER_MS, () => {
       idleTimer = null;
       if (state !== 'syncing') return;
-      if (transfers.active > 0) restSoon();
+      if (transfers.active > 0 || sweeper.left > 0) restSoon();
       else enter('idle');
     });
   }
@@ -252,7 +255,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     async close() {
       closed = true;
       idleTimer?.cancel();
-      await transfers.close();
+      await Promise.all([transfers.close(), sweeper.close()]);
       enter('stopped');
     },
   };

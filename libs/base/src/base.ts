@@ -20,6 +20,8 @@ export interface Intent {
   readonly at: number;
   /** Of an upload, written a second time once its content is staged. */
   readonly staged?: { readonly stat: FileStat; readonly hash: string; readonly source: FileStat };
+  /** It was carried out and written down; only its stage name is still to be removed. */
+  readonly over?: true;
 }
 
 export type TransferState = 'queued' | 'running' | 'staged';
@@ -113,9 +115,20 @@ export interface Base extends BaseReader {
   /** Where stubs at `path` may still lead, because it or a folder above was moved and they were not repointed yet. */
   movedFrom(path: RelPath): RelPath | null;
   begin(intents: readonly Intent[]): void;
+  /** Those that are not over. */
   intents(): readonly Intent[];
-  /** One transaction: changes, conflicts and cleared intents together. */
-  record(changes: readonly BaseChange[], cleared: readonly string[], acts?: readonly Act[], at?: number): void;
+  /** Those of which only the stage name is still to be removed. */
+  leftovers(): readonly Intent[];
+  /** One transaction: changes, conflicts, cleared intents, and those that are over but for their stage name. */
+  record(
+    changes: readonly BaseChange[],
+    cleared: readonly string[],
+    acts?: readonly Act[],
+    at?: number,
+    over?: readonly Intent[],
+  ): void;
+  /** All that `act` writes is one transaction. */
+  together(act: () => void): void;
   putPin(pattern: string): void;
   dropPin(pattern: string): void;
   putTransfer(transfer: Transfer): void;

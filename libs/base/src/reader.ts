@@ -158,9 +158,8 @@ export function createReader(db: Db): ReaderCore {
       all<{ slot: string; side: string; step: string; at: bigint }>(
         'SELECT slot, side, step, at FROM intent ORDER BY rowid',
       ).map((row) => {
-        const { step, staged } = decodeJson(row.step) as Pick<Intent, 'step' | 'staged'>;
-        const intent = { slot: row.slot, side: row.side as Side, step, at: Number(row.at) };
-        return staged === undefined ? intent : { ...intent, staged };
+        const more = decodeJson(row.step) as Pick<Intent, 'step' | 'staged' | 'over'>;
+        return { slot: row.slot, side: row.side as Side, at: Number(row.at), ...more };
       }),
     acts: ({ path, after = 0, limit }) => {
       const where = path === undefined ? 'id > ?' : 'id > ? AND path = ?';

@@ -1,6 +1,6 @@
 /** The one writer: rows, tombstones, journal, transfers, problems. */
 import { type BaseChange, type BaseRecord, isOwn, nameOf, parentOf, type RelPath, rebase } from '@lazysync/event-model';
-import type { Base, Transfer } from './base.ts';
+import type { Base, Intent, Transfer } from './base.ts';
 import { encodeJson } from './json.ts';
 import { openDatabase } from './open.ts';
 import { createReader, rangeBelow } from './reader.ts';
@@ -147,26 +147,53 @@ export function openBase(file: string): Base {
         break;
     }
   };
+  /** The journal as it is in the file, whose only writer this is: it is asked for at each step. */
+  const open = new Map<string, Intent>();
+  const over = new Map<string, Intent>();
+  const keep = (intent: Intent): void => {
+    (intent.over === true ? over : open).set(intent.slot, intent);
+    if (intent.over === true) open.delete(intent.slot);
+  };
+  for (const intent of reader.intents()) keep(intent);
+  const putIntent = (intent: Intent): void => {
+    const { slot, side, step, at, staged } = intent;
+    addIntent.run(slot, side, encodeJson({ step, staged, over: intent.over }), at);
+  };
+  const beginNow = db.prepare('BEGIN IMMEDIATE');
+  const commit = db.prepare('COMMIT');
+  let inside = false;
   const transaction = (act: () => void): void => {
-    db.exec('BEGIN IMMEDIATE');
+    if (inside) return act();
+    beginNow.run();
+    inside = true;
     try {
       act();
-      db.exec('COMMIT');
+      commit.run();
     } catch (error) {
       db.exec('ROLLBACK');
+      // What was kept of the journal beside the file may have been rolled back.
+      open.clear();
+      over.clear();
+      for (const intent of reader.intents()) keep(intent);
       throw error;
+    } finally {
+      inside = false;
     }
   };
 
   return {
     ...reader,
-    begin: (intents) =>
+    together: transaction,
+    intents: () => [...open.values()],
+    leftovers: () => [...over.values()],
+    begin: (intents) => {
       transaction(() => {
-        for (const { slot, side, step, at, staged } of intents)
-          addIntent.run(slot, side, encodeJson({ step, staged }), at);
-      }),
-    record: (changes, cleared, acts = [], at = 0) => {
-      if (changes.length === 0 && cleared.length === 0 && acts.length === 0) return;
+        for (const intent of intents) putIntent(intent);
+      });
+      intents.forEach(keep);
+    },
+    record: (changes, cleared, acts = [], at = 0, left = []) => {
+      if (changes.length === 0 && cleared.length === 0 && acts.length === 0 && left.length === 0) return;
       transaction(() => {
         for (const change of changes) apply(change);
         for (const change of changes) {
@@ -175,10 +202,13 @@ export function openBase(file: string): Base {
             dropConflicts.run(change.path, ...rangeBelow(change.path));
         }
         for (const slot of cleared) dropIntent.run(slot);
+        for (const intent of left) putIntent({ ...intent, over: true });
         let last: number | bigint = 0;
         for (const { path, act, why } of acts) last = addAct.run(at, path, act, why).lastInsertRowid;
         if (Number(last) > ACTS_KEPT) trimActs.run(Number(last) - ACTS_KEPT);
       });
+      for (const slot of cleared) for (const known of [open, over]) known.delete(slot);
+      for (const intent of left) keep({ ...intent, over: true });
     },
     putPin: (pattern) => {
       addPin.run(pattern);

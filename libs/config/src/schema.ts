@@ -65,7 +65,7 @@ const settingFields = {
     .int({ error: 'must be a whole number from 1 to 64' })
     .min(1, { error: 'must be a whole number from 1 to 64' })
     .max(64, { error: 'must be a whole number from 1 to 64' })
-    .default(1),
+    .default(16),
   /** Bytes: larger uploads run beside the lane. */
   inlineLimit: size.default(8 * 2 ** 20),
   trash: z

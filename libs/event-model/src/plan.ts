@@ -87,6 +87,8 @@ export type StepOutcome =
       readonly trashed?: RelPath;
       /** A save of another host within the last moments of this replace would have been overwritten unseen. */
       readonly open?: true;
+      /** Its stage name is still there, to be discarded when there is time. */
+      readonly left?: true;
     }
   /** The precondition did not hold: plan again. */
   | { readonly kind: 'stale'; readonly saw: Entry }

@@ -76,9 +76,16 @@ export async function capture(it: TreeContext, slot: string, path: RelPath): Pro
 
 /** The thing keeps its path and gets a second name in the trash. Throws where there are no hard links. */
 export async function captureByLink(it: TreeContext, slot: string, path: RelPath): Promise<Captured> {
-  const trashed = await makeTrashFolder(it, slot, path);
+  const trashed = trashPath(slot, path);
   try {
-    await it.fs.link(path, trashed);
+    try {
+      await it.fs.link(path, trashed);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw error;
+      // The thing is gone, or its folder in the trash was not made yet (it is made while the content is staged).
+      await makeTrashFolder(it, slot, path);
+      await it.fs.link(path, trashed);
+    }
   } catch (error) {
     await dropTrashFolder(it, slot, path);
     if (codeOf(error) === 'ENOENT') return { kind: 'absent' };

@@ -1,7 +1,7 @@
 /** An open file of a tree. Bytes always move through the thread pool: a local disk may be slow to answer for them. */
 import fs from 'node:fs';
 import { errnoOf, failed, setTimesOf, setTimesOfAsync, statDescriptor, statDescriptorAsync } from '@lazysync/ops';
-import { FsError, type OpenFile } from './fs-port.ts';
+import { FsError, type OpenFile, type RawStat } from './fs-port.ts';
 import { rawStat, rawStatx } from './raw-stat.ts';
 
 type Callback<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
@@ -28,14 +28,19 @@ export function openFile(fd: number, path: string, { atOnce, reading, answered }
         else reject(new FsError(errnoOf(error) ?? 'EIO', call, path, error));
       });
     });
+  const known = async (): Promise<RawStat> =>
+    rawStat(await later('stat', (done) => fs.fstat(fd, { bigint: true }, done)));
+  const stat = async (): Promise<RawStat> => {
+    const shown = atOnce ? statDescriptor(fd) : await statDescriptorAsync(fd);
+    if (!failed(shown)) return rawStatx(shown);
+    if (shown !== 'ENOSYS' && shown !== 'EINVAL') throw new FsError(shown, 'stat', path);
+    return known();
+  };
   return {
     fd,
-    async stat() {
-      const stat = atOnce ? statDescriptor(fd) : await statDescriptorAsync(fd);
-      if (!failed(stat)) return rawStatx(stat);
-      if (stat !== 'ENOSYS' && stat !== 'EINVAL') throw new FsError(stat, 'stat', path);
-      return rawStat(await later('stat', (done) => fs.fstat(fd, { bigint: true }, done)));
-    },
+    stat,
+    // A disk of this host knows nothing better, and is asked at once.
+    known: atOnce ? stat : known,
     read: (into, at) => later('read', (done) => fs.read(fd, into, 0, into.length, at, done)),
     async write(bytes, at) {
       for (let from = 0; from < bytes.length; ) {

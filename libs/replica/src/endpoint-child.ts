@@ -24,7 +24,7 @@ export interface EndpointChild {
 }
 
 /** Threads for calls on the mount: as many calls as these may hang at once. */
-const THREADS = 32;
+const THREADS = 64;
 
 export function startEndpointChild(options: EndpointChildOptions): EndpointChild {
   const { main, heard, ended, said } = options;

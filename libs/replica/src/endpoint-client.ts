@@ -155,6 +155,7 @@ export function enterEndpoint(host: EndpointHost, options: RoomOptions): Endpoin
     freshLook: (paths) => call('freshLook', paths),
     list: (queries) => call('list', queries),
     hash: (path, expected) => call('hash', path, expected),
+    makeRoom: () => call('makeRoom'),
     stage: (order) => call('stage', order),
     carryOut: (orders) => call('carryOut', orders),
     recover: (orders) => call('recover', orders),

@@ -18,6 +18,7 @@ export const REPLICA_CALLS = [
   'freshLook',
   'list',
   'hash',
+  'makeRoom',
   'stage',
   'carryOut',
   'recover',

@@ -54,6 +54,8 @@ export interface ScannedDirectory {
 export interface OpenFile {
   /** What the descriptor shows, fetched anew from a mount's server (statx FORCE_SYNC on the descriptor). */
   stat(): Promise<RawStat>;
+  /** The same as the kernel knows it: enough for a file that nobody else can reach, and on a mount a round trip less. */
+  known(): Promise<RawStat>;
   /** Bytes read, 0 at the end. */
   read(into: Uint8Array, at: number): Promise<number>;
   write(bytes: Uint8Array, at: number): Promise<void>;

@@ -6,7 +6,7 @@ import { hashFile } from './hash.ts';
 import { isVersion } from './replace.ts';
 import type { Order, RecoverOutcome, StagedUpload } from './replica.ts';
 import { exchangeBack, keepInTrash } from './swap.ts';
-import { dropName, isExpected, stagePath, type TreeContext, trashPath } from './tree-context.ts';
+import { dropName, isExpected, type TreeContext, trashPath, uploadStagePath } from './tree-context.ts';
 
 type UploadStep = Extract<Step, { kind: 'upload' }>;
 
@@ -33,7 +33,7 @@ export async function recoverReplace(
   staged: StagedUpload,
 ): Promise<RecoverOutcome> {
   const { slot } = order;
-  const stage = await it.look(stagePath(slot));
+  const stage = await it.look(uploadStagePath(slot));
   const captured = await it.look(trashPath(slot, step.path));
   if (stage.kind === 'absent') {
     // ORDER: the stage file goes last: "stage gone, the old version in the trash" is a finished replace.
@@ -52,7 +52,7 @@ async function recoverUncaptured(
   staged: StagedUpload,
   stage: Entry,
 ): Promise<RecoverOutcome> {
-  const place = stagePath(order.slot);
+  const place = uploadStagePath(order.slot);
   if (!(await isOurs(it, place, stage, staged))) {
     if (isExpected('remote', step.expected, stage)) {
       return finished(staged, await keepInTrash(it, order.slot, step.path, place));
@@ -82,9 +82,9 @@ async function recoverCaptured(
     await dropTrashFolder(it, slot, path);
   } else if (await isOurs(it, path, there, staged)) {
     // In its place; only the stage name is left.
-    await dropName(it.fs, stagePath(slot));
+    await dropName(it.fs, uploadStagePath(slot));
     return finished(staged, trashPath(slot, path));
   } else await setTrashAside(it, slot);
-  await dropName(it.fs, stagePath(slot));
+  await dropName(it.fs, uploadStagePath(slot));
   return UNDONE;
 }

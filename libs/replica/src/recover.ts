@@ -3,14 +3,23 @@
  * had happened) or it is undone, and the job at the head plans the path again. Nothing a user made is removed by this.
  */
 import { ABSENT, type Step, type StepOutcome, sameVersion } from '@lazysync/event-model';
-import { putBack } from './capture.ts';
+import { dropTrashFolder, putBack } from './capture.ts';
 import { throwIfLost } from './entry-of.ts';
 import { dropCaptured, dropSource, finishDropTarget, returnCaptured } from './move.ts';
 import { recoverReplace } from './recover-replace.ts';
 import { isVersion } from './replace.ts';
 import type { Order, RecoverOutcome } from './replica.ts';
 import { exchangeBack, finishDehydrate, isStubOf } from './swap.ts';
-import { dropName, failure, isExpected, stagePath, sure, type TreeContext, trashPath } from './tree-context.ts';
+import {
+  dropName,
+  failure,
+  isExpected,
+  stagePath,
+  sure,
+  type TreeContext,
+  trashPath,
+  uploadStagePath,
+} from './tree-context.ts';
 
 const UNDONE: RecoverOutcome = { kind: 'undone' };
 
@@ -25,12 +34,18 @@ async function recoverUpload(
 ): Promise<RecoverOutcome> {
   const { slot, staged } = order;
   if (staged === undefined) {
-    await dropName(it.fs, stagePath(slot));
+    await dropName(it.fs, uploadStagePath(slot));
+    // The folder in the trash is made while the content is staged.
+    if (step.expected.kind === 'file') await dropTrashFolder(it, slot, step.path);
     return UNDONE;
   }
-  if (step.expected.kind === 'file') return recoverReplace(it, order, step, staged);
+  if (step.expected.kind === 'file') {
+    const outcome = await recoverReplace(it, order, step, staged);
+    if (outcome.kind === 'undone') await dropTrashFolder(it, slot, step.path);
+    return outcome;
+  }
   const there = await it.look(step.path);
-  await dropName(it.fs, stagePath(slot));
+  await dropName(it.fs, uploadStagePath(slot));
   const { stat, hash, source } = staged;
   return isVersion(stat)(there) ? finished({ kind: 'done', after: { kind: 'file', stat }, hash, source }) : UNDONE;
 }
@@ -116,7 +131,7 @@ async function recoverCopy(
   order: Order,
   step: Extract<Step, { kind: 'copy' }>,
 ): Promise<RecoverOutcome> {
-  await dropName(it.fs, stagePath(order.slot));
+  await dropName(it.fs, uploadStagePath(order.slot));
   const after = await it.look(step.path);
   return after.kind === 'file' && after.stat.size === step.expected.stat.size
     ? finished({ kind: 'done', after })

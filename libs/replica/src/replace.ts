@@ -8,7 +8,7 @@ import { type Captured, capture, captureByLink, dropTrashFolder, moveName, putBa
 import type { FsPort } from './fs-port.ts';
 import type { Order, StagedUpload } from './replica.ts';
 import { exchangeBack, keepInTrash } from './swap.ts';
-import { codeOf, dropName, isExpected, isUnsupported, stagePath, type TreeContext } from './tree-context.ts';
+import { codeOf, dropName, isExpected, isUnsupported, type TreeContext, uploadStagePath } from './tree-context.ts';
 
 type UploadStep = Extract<Step, { kind: 'upload' }>;
 
@@ -18,7 +18,7 @@ export function isVersion(stat: FileStat): (entry: Entry) => boolean {
 
 export async function abandon(it: TreeContext, slot: string, saw: Entry): Promise<StepOutcome> {
   // ORDER: the trash link goes before the stage file: recovery takes "stage gone, trash there" for a finished replace.
-  await dropName(it.fs, stagePath(slot));
+  await dropName(it.fs, uploadStagePath(slot));
   return { kind: 'stale', saw };
 }
 
@@ -55,7 +55,7 @@ async function byExchange(
 ): Promise<StepOutcome | null> {
   if (without.has(it.fs)) return null;
   const { path } = step;
-  const stage = stagePath(order.slot);
+  const stage = uploadStagePath(order.slot);
   const there = await it.look(path);
   if (!isExpected(it.side, step.expected, there)) return abandon(it, order.slot, there);
   try {
@@ -91,7 +91,7 @@ async function byLink(it: TreeContext, order: Order, step: UploadStep, staged: S
     return abandon(it, slot, captured.found);
   }
   // RACE: a version that another host saves by rename between the link and this rename is replaced (two round trips).
-  await it.fs.rename(stagePath(slot), path);
+  await it.fs.rename(uploadStagePath(slot), path);
   return replaced(staged, captured.trashed, true);
 }
 
@@ -106,7 +106,7 @@ async function byCapture(it: TreeContext, order: Order, step: UploadStep, staged
   }
   // CRASH: the name is absent: recovery puts the old version back, or finds ours there.
   try {
-    await takeFreeName(it, stagePath(slot), path);
+    await takeFreeName(it, uploadStagePath(slot), path);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
     // Another host saved while the name was free: theirs stays, and is planned anew. The version that both replace is

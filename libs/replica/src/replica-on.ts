@@ -1,7 +1,7 @@
 /** A replica over any FsPort: the one in this process, the one in an endpoint, and the simulation's are the same code. */
 import { type Anchors, OWN_FOLDER, type RelPath } from '@lazysync/event-model';
 import type { Clock } from '@lazysync/ops';
-import { look } from './entry-of.ts';
+import { look, mapParallel } from './entry-of.ts';
 import { fetchFile } from './fetch.ts';
 import { freshLook } from './fresh-look.ts';
 import type { FsPort } from './fs-port.ts';
@@ -11,8 +11,8 @@ import { recover } from './recover.ts';
 import { removeTree } from './remove-tree.ts';
 import type { Replica } from './replica.ts';
 import { transition } from './transition.ts';
-import { dropName, stagePath, type TreeContext } from './tree-context.ts';
-import { stageUpload } from './upload.ts';
+import { dropName, stagePath, type TreeContext, uploadStagePath } from './tree-context.ts';
+import { makeStageFolders, stageUpload } from './upload.ts';
 
 export interface ReplicaOptions {
   readonly side: Replica['side'];
@@ -54,6 +54,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     freshLook: (paths) => freshLook(fs, paths, { anchors: anchors(), parallel }),
     list: (queries) => list(fs, queries, { anchors: anchors(), parallel, exact }),
     hash: (path, expected) => hashFile(fs, path, expected, { side, anchors: anchors() }),
+    makeRoom: () => makeStageFolders(fs),
     stage: async (order) => stageUpload(await context(), order),
     carryOut: async (orders) => {
       const it = await context();
@@ -78,7 +79,8 @@ export function createReplica(options: ReplicaOptions): Replica {
       });
     },
     discard: async (slots) => {
-      for (const slot of slots) await dropName(fs, stagePath(slot));
+      const placeOf = side === 'remote' ? uploadStagePath : stagePath;
+      await mapParallel(slots, parallel, (slot) => dropName(fs, placeOf(slot)));
     },
     purge: async (slots) => {
       for (const slot of slots) await removeTree(fs, `${OWN_FOLDER}/trash/${slot}`);

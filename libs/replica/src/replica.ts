@@ -131,6 +131,8 @@ export interface Replica {
   freshLook(paths: readonly RelPath[]): Promise<readonly Entry[]>;
   list(queries: readonly DirectoryQuery[]): Promise<readonly Listing[]>;
   hash(path: RelPath, expected: FileStat): Promise<HashOutcome>;
+  /** Remote only: makes what uploads need there beforehand. */
+  makeRoom(): Promise<void>;
   /** Remote only: writes an upload's content into the stage folder; the order then goes to `carryOut` with it. */
   stage(order: Order): Promise<StageOutcome>;
   /** One after the other, in order. */
@@ -138,7 +140,7 @@ export interface Replica {
   recover(orders: readonly Order[]): Promise<readonly RecoverOutcome[]>;
   /** Remote only: brings a file's bytes into the local stage folder. */
   fetch(order: FetchOrder): Promise<FetchOutcome>;
-  /** Removes stage files by slot. */
+  /** Removes stage files by slot; on the remote those of uploads and copies. */
   discard(slots: readonly string[]): Promise<void>;
   /** Removes trash folders by slot, for good. */
   purge(slots: readonly string[]): Promise<void>;

@@ -29,6 +29,15 @@ export function stagePath(slot: string): string {
   return `${OWN_FOLDER}/stage/${slot}`;
 }
 
+/** On a mount the kernel lets one change at a time into a folder: what is staged side by side lies in folders of its own. */
+export const STAGE_FOLDERS = 16;
+
+/** Where an upload's content lies. Slots end in a count, so that those of one moment lie in different folders. */
+export function uploadStagePath(slot: string): string {
+  const count = Number(/\d{1,9}$/.exec(slot)?.[0] ?? 0);
+  return stagePath(`${count % STAGE_FOLDERS}/${slot}`);
+}
+
 export function trashPath(slot: string, path: RelPath): RelPath {
   return relPath(`${OWN_FOLDER}/trash/${slot}/${path}`);
 }
@@ -124,8 +133,12 @@ export async function dropName(fs: FsPort, path: string): Promise<void> {
  * failure that came first is what counts: the journal names the file, and recovery removes it later.
  */
 export async function tidyName(fs: FsPort, path: string): Promise<void> {
+  await tidied(dropName(fs, path));
+}
+
+export async function tidied(tidying: Promise<void>): Promise<void> {
   try {
-    await dropName(fs, path);
+    await tidying;
   } catch (error) {
     if (codeOf(error) === null) throw error;
   }

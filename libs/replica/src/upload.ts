@@ -1,7 +1,7 @@
 /** Local content goes up: staged where nobody sees it, then made visible in one atomic act that replaces nobody's work. */
 import { createHash } from 'node:crypto';
-import type { FileEntry, FileStat, Step, StepOutcome } from '@lazysync/event-model';
-import { moveName } from './capture.ts';
+import { type FileEntry, type FileStat, OWN_FOLDER, type Step, type StepOutcome } from '@lazysync/event-model';
+import { dropTrashFolder, makeTrashFolder, moveName } from './capture.ts';
 import type { FsPort, OpenFile, RawStat } from './fs-port.ts';
 import { abandon, replaceFile } from './replace.ts';
 import type { Order, StagedUpload, StageOutcome } from './replica.ts';
@@ -12,9 +12,12 @@ import {
   guarded,
   isExpected,
   isUnsupported,
+  STAGE_FOLDERS,
   stagePath,
   type TreeContext,
+  tidied,
   tidyName,
+  uploadStagePath,
 } from './tree-context.ts';
 
 type UploadStep = Extract<Step, { kind: 'upload' }>;
@@ -44,6 +47,36 @@ async function copyBytes(from: OpenFile, to: OpenFile): Promise<string> {
   }
 }
 
+/** The stage file, and its folder where that is not there yet. */
+async function createStage(it: TreeContext, slot: string, mode: number): Promise<OpenFile> {
+  const path = uploadStagePath(slot);
+  for (let tries = 0; ; tries++) {
+    try {
+      return await it.fs.create(path, mode & 0o777);
+    } catch (error) {
+      const code = codeOf(error);
+      if (tries > 2 || (code !== 'EEXIST' && code !== 'ENOENT')) throw error;
+      // Left by an earlier try of the same order; nobody else uses this name.
+      if (code === 'EEXIST') await dropName(it.fs, path);
+      else await makeFolder(it.fs, path.slice(0, path.lastIndexOf('/')));
+    }
+  }
+}
+
+/** The folders that uploads are staged in, so that the first ones need not wait for them. */
+export async function makeStageFolders(fs: FsPort): Promise<void> {
+  const there = new Set((await fs.readdir(`${OWN_FOLDER}/stage`)).map(({ name }) => name));
+  for (let n = 0; n < STAGE_FOLDERS; n++) if (!there.has(String(n))) await makeFolder(fs, stagePath(String(n)));
+}
+
+async function makeFolder(fs: FsPort, path: string): Promise<void> {
+  try {
+    await fs.mkdir(path, 0o700);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+}
+
 /** The bytes of `source` in a new stage file; null: the source was another one before, or changed while it was read. */
 async function stageFrom(
   it: TreeContext,
@@ -53,16 +86,20 @@ async function stageFrom(
 ): Promise<StagedUpload | null> {
   const before = await source.stat();
   if (!expected(before)) return null;
-  await dropName(it.fs, stagePath(slot));
-  const staged = await it.fs.create(stagePath(slot), 0o600);
+  const staged = await createStage(it, slot, before.mode);
   try {
     const hash = await copyBytes(source, staged);
     const after = await source.stat();
     if (after.size !== before.size || after.mtimeNs !== before.mtimeNs || after.ctimeNs !== before.ctimeNs) return null;
-    await staged.chmod(before.mode);
-    await staged.setMtime(before.mtimeNs);
     await staged.sync();
-    const shown = await staged.stat();
+    await staged.setMtime(before.mtimeNs);
+    // Setting the time has asked the server what it shows now.
+    let shown = await staged.known();
+    if (shown.mode !== before.mode) {
+      // A umask here or there, or bits that no file is made with.
+      await staged.chmod(before.mode);
+      shown = await staged.known();
+    }
     return shown.size === before.size ? { stat: fileStat(shown), hash, source: fileStat(after) } : null;
   } finally {
     await staged.close();
@@ -97,32 +134,44 @@ export async function stageUpload(it: TreeContext, order: Order): Promise<StageO
     if (code === null) throw error;
     return local();
   }
+  const { slot } = order;
+  const replaces = step.expected.kind === 'file';
   try {
-    const upload = await stageFrom(it, order.slot, source, (raw) => sameReading(raw, step.source));
-    if (upload !== null) return { kind: 'staged', upload };
-    await dropName(it.fs, stagePath(order.slot));
+    const [staging, trash] = await Promise.allSettled([
+      stageFrom(it, slot, source, (raw) => sameReading(raw, step.source)),
+      // The folder that what is replaced will go to, at the same time: on a mount that is as long a way.
+      replaces ? makeTrashFolder(it, slot, step.path) : null,
+    ]);
+    if (staging.status === 'rejected') throw staging.reason;
+    if (trash.status === 'rejected') throw trash.reason;
+    if (staging.value !== null) return { kind: 'staged', upload: staging.value };
+    await dropName(it.fs, uploadStagePath(slot));
+    if (replaces) await dropTrashFolder(it, slot, step.path);
     return local();
   } catch (error) {
     const outcome = failure(error, it.side, step.path);
     // A full disk must not stay full by our own half of a file.
-    await tidyName(it.fs, stagePath(order.slot));
+    await tidyName(it.fs, uploadStagePath(slot));
+    if (replaces) await tidied(dropTrashFolder(it, slot, step.path));
     return outcome;
   } finally {
     await source.close();
   }
 }
 
-/** Gives a staged file a name that must be free. EEXIST: somebody was there first, theirs stays. */
-async function publishNew(it: TreeContext, slot: string, path: string): Promise<void> {
+/**
+ * Gives a staged file a name that must be free. EEXIST: somebody was there first, theirs stays. `left`: the stage name is
+ * still there, as a second one of the same file.
+ */
+async function publishNew(it: TreeContext, slot: string, path: string): Promise<{ readonly left?: true }> {
   try {
-    await it.fs.link(stagePath(slot), path);
+    await it.fs.link(uploadStagePath(slot), path);
+    return { left: true };
   } catch (error) {
     if (!isUnsupported(error, 'EPERM', 'EMLINK')) throw error;
-    await moveName(it, stagePath(slot), path);
-    return;
+    await moveName(it, uploadStagePath(slot), path);
+    return {};
   }
-  // CRASH: visible, the stage name is left: the journal names it, recovery takes it for finished.
-  await it.fs.unlink(stagePath(slot));
 }
 
 export async function commitUpload(it: TreeContext, order: Order): Promise<StepOutcome> {
@@ -131,11 +180,16 @@ export async function commitUpload(it: TreeContext, order: Order): Promise<StepO
   if (staged === undefined) throw new Error('an upload is committed before it is staged');
   const outcome = await guarded(it, step.path, async () => {
     if (step.expected.kind === 'file') return replaceFile(it, order, step, staged);
-    await publishNew(it, order.slot, step.path);
-    return { kind: 'done', after: { kind: 'file', stat: staged.stat }, hash: staged.hash, source: staged.source };
+    // CRASH: visible, the stage name is left: the journal names it, recovery takes it for finished.
+    const left = await publishNew(it, order.slot, step.path);
+    const after = { kind: 'file', stat: staged.stat } as const;
+    return { kind: 'done', after, hash: staged.hash, source: staged.source, ...left };
   });
   // ORDER: after a failure the stage file stays: recovery tells by it how far the replace had come.
-  if (outcome.kind === 'stale') await tidyName(it.fs, stagePath(order.slot));
+  if (outcome.kind === 'stale') {
+    await tidyName(it.fs, uploadStagePath(order.slot));
+    if (step.expected.kind === 'file') await tidied(dropTrashFolder(it, order.slot, step.path));
+  }
   if (outcome.kind === 'done') await it.fs.syncDirectory(step.path.slice(0, Math.max(0, step.path.lastIndexOf('/'))));
   return outcome;
 }
@@ -156,11 +210,11 @@ export async function copyFile(it: TreeContext, order: Order): Promise<StepOutco
     }
     if (staged === null) return abandon(it, order.slot, await it.look(step.from));
     try {
-      await publishNew(it, order.slot, step.path);
+      const left = await publishNew(it, order.slot, step.path);
+      return { kind: 'done', after: { kind: 'file', stat: staged.stat }, hash: staged.hash, ...left };
     } catch (error) {
-      await tidyName(it.fs, stagePath(order.slot));
+      await tidyName(it.fs, uploadStagePath(order.slot));
       throw error;
     }
-    return { kind: 'done', after: { kind: 'file', stat: staged.stat }, hash: staged.hash };
   });
 }

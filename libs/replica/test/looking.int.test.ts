@@ -411,6 +411,6 @@ describe('fetch', () => {
     expect(outcome.kind).toBe('staged');
     expect(now).toBeGreaterThanOrEqual(9_999);
     expect(now).toBeLessThan(10_100);
-    expect(progress).toEqual([262_144, 524_288, 786_432, 1_000_000]);
+    expect(progress).toEqual([131_072, 262_144, 393_216, 524_288, 655_360, 786_432, 917_504, 1_000_000]);
   });
 });

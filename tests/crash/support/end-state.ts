@@ -69,6 +69,11 @@ export interface EndState {
   readonly left: readonly string[];
 }
 
+function stagedIn(root: string): string[] {
+  const stage = path.join(root, '.lazysync/stage');
+  return filesIn(stage).filter((rel) => !fs.lstatSync(path.join(stage, rel)).isDirectory());
+}
+
 export function endState(world: World): EndState {
   const base = openBase(path.join(world.top, 'base.db'));
   try {
@@ -80,9 +85,9 @@ export function endState(world: World): EndState {
       problems: base.problems().map(({ path: of, message }) => `${of}: ${message}`),
       trash: { local: trashOf(world.local), remote: trashOf(world.remote) },
       left: [
-        ...filesIn(path.join(world.local, '.lazysync/stage')).map((rel) => `local stage ${rel}`),
-        ...filesIn(path.join(world.remote, '.lazysync/stage')).map((rel) => `remote stage ${rel}`),
-        ...base.intents().map(({ slot, step }) => `intent ${slot} ${step.kind}`),
+        ...stagedIn(world.local).map((rel) => `local stage ${rel}`),
+        ...stagedIn(world.remote).map((rel) => `remote stage ${rel}`),
+        ...[...base.intents(), ...base.leftovers()].map(({ slot, step }) => `intent ${slot} ${step.kind}`),
         ...base.transfers().map(({ id }) => `transfer ${id}`),
       ],
     };

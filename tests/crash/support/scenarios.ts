@@ -120,6 +120,27 @@ export const SCENARIOS: readonly Scenario[] = [
     jobs: [change('local', 'modify', 'f'), change('local', 'modify', 'g', 'f')],
   },
   {
+    name: 'many unrelated paths in one job: new, edited, deleted, moved, opened',
+    remote: { f: 'one', g: 'one of g', s: 'stub', m: 'moves', 't/u': 'in t' },
+    copies: ['f', 'g', 't/u'],
+    act: (w) => {
+      write(w.local, 'f', 'two two');
+      write(w.local, 'n1', 'first new');
+      write(w.local, 'n2', 'second new');
+      write(w.local, 'k/n3', 'third new');
+      write(w.remote, 't/u', 'in t, edited there');
+      rm(w.local, 'g');
+      rm(w.local, 's');
+      mv(w.local, 'm', 'm2');
+    },
+    jobs: [
+      [...change('local', 'create', 'n1', 'n2', 'k', 'k/n3', 'm2'), ...change('remote', 'modify', 't/u')].concat(
+        change('local', 'modify', 'f'),
+        change('local', 'delete', 'g', 's', 'm'),
+      ),
+    ],
+  },
+  {
     name: 'local delete of a copy and a stub',
     remote: { f: 'one', s: 'stub' },
     copies: ['f'],

@@ -145,6 +145,7 @@ export async function boot(
     log: () => undefined,
     holds: createHolds(base, () => Date.now()),
     hydration: createHydration({ on: 'open', maxSize: Infinity }, () => base.pins()),
+    width: 16,
     downloads: 1,
     timers: {
       after(ms, call) {
@@ -153,6 +154,7 @@ export async function boot(
         }, ms);
         return { cancel: () => clearTimeout(timer) };
       },
+      soon: (call) => void setImmediate(() => (points.dead ? undefined : call())),
     },
   };
   opened();

@@ -46,7 +46,7 @@ type Method = (...args: unknown[]) => unknown;
 function wrapFile(file: OpenFile, name: string, points: Points, opened: Set<OpenFile>): OpenFile {
   opened.add(file);
   const wrapped: Record<string, unknown> = {};
-  for (const key of ['stat', 'read', 'write', 'truncate', 'chmod', 'setMtime', 'sync', 'close'] as const) {
+  for (const key of ['stat', 'known', 'read', 'write', 'truncate', 'chmod', 'setMtime', 'sync', 'close'] as const) {
     const method = file[key].bind(file) as Method;
     wrapped[key] = (...args: unknown[]) => {
       const act = async (): Promise<unknown> => await method(...args);

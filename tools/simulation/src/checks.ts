@@ -103,13 +103,16 @@ function checkCensus(world: RunningWorld): void {
 }
 
 function checkOwn(world: RunningWorld): void {
-  const names = (path: string, tree: RunningWorld['remote']): string[] => [...(tree.peek(path)?.names.keys() ?? [])];
   for (const tree of [world.remote, ...world.clients.map((one) => one.local)]) {
-    const staged = names('.lazysync/stage', tree);
+    const staged: string[] = [];
+    const stage = tree.peek('.lazysync/stage');
+    if (stage !== null)
+      tree.walk((path, node) => node.kind !== 'directory' && staged.push(path), '.lazysync/stage', stage);
     if (staged.length > 0) world.violate('P5', `left in the stage folder of ${tree.name}: ${staged.join(', ')}`);
   }
   for (const client of world.clients) {
-    if (client.base.intents().length > 0) world.violate('P5', `${client.name} has an open journal`);
+    if (client.base.intents().length + client.base.leftovers().length > 0)
+      world.violate('P5', `${client.name} has an open journal`);
     if (client.base.transfers().length > 0) world.violate('P5', `${client.name} has open transfers`);
     const told = client.base.problems().find((one) => PASSING.has(one.code));
     if (told !== undefined) world.violate('P2', `${client.name} ${told.path}: still a problem: ${told.message}`);

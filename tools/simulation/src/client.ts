@@ -41,6 +41,8 @@ export interface Hints {
   readonly late: number;
   readonly shuffle: boolean;
   readonly wrongKind: number;
+  /** What is told at one moment comes as two jobs. */
+  readonly cut: number;
 }
 
 /** A bug put in from outside, so that a test can tell whether it would be found. */
@@ -60,6 +62,7 @@ export interface ClientOptions {
   readonly remoteTree: Tree;
   readonly mount: MountOptions;
   readonly hints: Hints;
+  readonly width: number;
   readonly trace: (line: string) => void;
   readonly bug: (error: unknown) => void;
   readonly violate: (promise: string, what: string) => void;
@@ -102,10 +105,10 @@ export class Client {
   /** All steps that came to something. */
   steps = 0;
   readonly counts = new Map<string, number>();
-  /** Paths that a step is at work on right now. */
-  readonly busy = new Set<string>();
-  /** Calls of the program when the current step began. */
-  busySince = 0;
+  /** Paths that a step is at work on right now, with the program's calls when it began. */
+  readonly busy = new Map<string, number>();
+  /** Most paths that steps were at work on at one moment. */
+  together = 0;
   offline = false;
   anchorUp = true;
   /** Jobs that were carried out, to be run again. */
@@ -322,6 +325,7 @@ export class Client {
       freshLook: (paths) => call((it) => it.freshLook(paths)),
       list: (queries) => call((it) => it.list(queries)),
       hash: (path, expected) => call((it) => it.hash(path, expected)),
+      makeRoom: () => call((it) => it.makeRoom()),
       stage: (order) => call((it) => it.stage(order)),
       carryOut: (orders) => call((it) => it.carryOut(orders)),
       recover: (orders) => call((it) => it.recover(orders)),
@@ -338,11 +342,15 @@ export class Client {
       const from = step.kind === 'move' || step.kind === 'copy' ? ` from ${step.from}` : '';
       this.it.trace(`${this.name} ${step.kind} ${step.side} ${step.path}${from}: ${outcome}`);
     };
+    const pathsOf = (step: Step): string[] =>
+      step.kind === 'move' || step.kind === 'copy' ? [step.path, step.from] : [step.path];
     const begin = ({ step }: Order): void => {
-      this.busy.add(step.path);
-      if (step.kind === 'move' || step.kind === 'copy') this.busy.add(step.from);
-      this.busySince = this.it.scheduler.calls;
+      for (const path of pathsOf(step)) this.busy.set(path, this.it.scheduler.calls);
+      this.together = Math.max(this.together, this.busy.size);
       note(step, 'begins');
+    };
+    const end = ({ step }: Order): void => {
+      for (const path of pathsOf(step)) this.busy.delete(path);
     };
     return {
       ...replica,
@@ -350,7 +358,7 @@ export class Client {
         begin(order);
         const outcome = await replica.stage(order);
         if (outcome.kind !== 'staged') {
-          this.busy.clear();
+          end(order);
           note(order.step, `stage ${outcome.kind}`);
         }
         return outcome;
@@ -361,8 +369,8 @@ export class Client {
           begin(order);
           this.judgeConflict(order.step);
           const [outcome] = await replica.carryOut([order]);
-          for (const path of this.busy) this.own.set(path, this.it.scheduler.now());
-          this.busy.clear();
+          for (const path of pathsOf(order.step)) this.own.set(path, this.it.scheduler.now());
+          end(order);
           if (outcome === undefined) throw new Error('no outcome');
           note(order.step, outcome.kind === 'failed' ? `failed ${outcome.problem.code}` : outcome.kind);
           if (outcome.kind === 'done') {
@@ -434,8 +442,12 @@ export class Client {
         const cause = more !== undefined && 'err' in more ? more.err : undefined;
         if (level === 'error' && !(cause instanceof FsError)) this.it.bug(new Error(message, { cause: more }));
       },
+      width: this.it.width,
       downloads: 2,
-      timers: { after: (ms, act) => scheduler.after(owner, ms, act) },
+      timers: {
+        after: (ms, act) => scheduler.after(owner, ms, act),
+        soon: (act) => void scheduler.after(owner, 0, act),
+      },
     };
   }
 
@@ -522,7 +534,7 @@ export class Client {
   private flush(): void {
     this.flushing = false;
     const { random } = this.it;
-    const { lose, double, late, shuffle, wrongKind } = this.it.hints;
+    const { lose, double, late, shuffle, wrongKind, cut: split } = this.it.hints;
     const events: SyncEvent[] = this.late;
     this.late = [];
     for (const hint of this.hints.values()) {
@@ -535,7 +547,7 @@ export class Client {
     }
     this.hints.clear();
     if (shuffle) events.sort(() => (random.chance(0.5) ? 1 : -1));
-    const cut = random.chance(0.2) ? random.below(events.length + 1) : events.length;
+    const cut = random.chance(split) ? random.below(events.length + 1) : events.length;
     this.publish(events.slice(0, cut));
     this.publish(events.slice(cut));
     if (this.late.length > 0) this.flushLater();

@@ -86,6 +86,8 @@ export interface History {
   readonly capture?: boolean;
   /** Events go astray. */
   readonly astray: boolean;
+  /** Unrelated paths that may be at work together; left out: one by one. */
+  readonly width?: number;
   /** Before the first start: a merge. */
   readonly before: readonly UserAction[];
   readonly actions: readonly Action[];
@@ -252,6 +254,7 @@ export function histories(limits: Limits): fc.Arbitrary<History> {
       ? fc.constant(false)
       : fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     astray: limits.plain ? fc.constant(false) : fc.boolean(),
+    width: fc.oneof({ weight: 3, arbitrary: fc.constant(16) }, { weight: 1, arbitrary: fc.constant(1) }),
     before: fc.array(user, { maxLength: 6 }),
     actions: fc.array(few, { minLength: 1, maxLength: limits.length }).map((all) => all.flat()),
   });

@@ -1,9 +1,10 @@
-/** `npm run sim -- --histories N --seed S [--length L] [--show]` */
+/** `npm run sim -- --histories N --seed S [--length L] [--widths 1,16]` */
 import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import fc from 'fast-check';
 import { EVERYTHING, type FateKind, type History, histories, type Limits, tell, type Where } from './history.ts';
 import { runHistory } from './run.ts';
+import { compareWidths } from './same-trees.ts';
 
 const { values } = parseArgs({
   options: {
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     paths: { type: 'string' },
     plain: { type: 'boolean', default: false },
     calls: { type: 'boolean', default: false },
+    widths: { type: 'string' },
   },
 });
 
@@ -33,6 +35,12 @@ const limits: Limits = {
   paths: Number(values.paths ?? EVERYTHING.paths),
   ...(values.plain ? { plain: true, coarse: false, cacheMs: [0] } : {}),
 };
+
+if (values.widths !== undefined) {
+  const widths = values.widths.split(',').map(Number);
+  const same = await compareWidths(limits, widths, Number(values.histories), Number(values.seed));
+  process.exit(same ? 0 : 1);
+}
 
 const trace = createHash('sha1');
 const counts = new Map<string, number>();

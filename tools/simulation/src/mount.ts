@@ -196,6 +196,7 @@ export class Mount {
     // A descriptor stays with the tree it was opened in, whatever is mounted there by now.
     const open = (path: string, node: Inode, tree: Tree = this.tree): OpenFile => ({
       stat: () => turn(() => this.show(path, node)),
+      known: () => turn(() => this.show(path, node)),
       read: (into, at) =>
         turn(() => {
           this.check('read', path);

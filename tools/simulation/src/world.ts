@@ -41,6 +41,8 @@ export interface RunOptions {
   readonly plant?: () => Plant;
   /** Keeps the trace lines. */
   readonly verbose?: boolean;
+  /** What people do follows from the history alone, not from how the program's calls fell. */
+  readonly steadyPeople?: boolean;
 }
 
 const ON_SOMETHING: ReadonlySet<Deed> = new Set([
@@ -61,8 +63,8 @@ const START = Date.UTC(2024, 0, 1);
 const MOST_CALLS = 60_000;
 /** Two round trips of a step, with what others call meanwhile. */
 const RACE_CALLS = 8;
-const CALM: Hints = { lose: 0, double: 0, late: 0, shuffle: false, wrongKind: 0 };
-const ASTRAY: Hints = { lose: 0.15, double: 0.15, late: 0.2, shuffle: true, wrongKind: 0.2 };
+const CALM: Hints = { lose: 0, double: 0, late: 0, shuffle: false, wrongKind: 0, cut: 0.2 };
+const ASTRAY: Hints = { lose: 0.15, double: 0.15, late: 0.2, shuffle: true, wrongKind: 0.2, cut: 0.2 };
 
 function mountOf(history: History): MountOptions {
   return {
@@ -78,6 +80,7 @@ function mountOf(history: History): MountOptions {
 
 export function createWorld(history: History, options: RunOptions = {}) {
   const random = createRandom(history.seed);
+  const people = options.steadyPeople === true ? createRandom(~history.seed) : random;
   const scheduler = createScheduler(random, START);
   const census = createCensus();
   const violations: Violation[] = [];
@@ -110,7 +113,8 @@ export function createWorld(history: History, options: RunOptions = {}) {
         random,
         remoteTree: remote,
         mount: mountOf(history),
-        hints: history.astray ? ASTRAY : CALM,
+        hints: history.astray ? ASTRAY : { ...CALM, cut: options.steadyPeople === true ? 0 : CALM.cut },
+        width: history.width ?? 1,
         trace,
         violate,
         bug: (error) => {
@@ -217,7 +221,9 @@ export function createWorld(history: History, options: RunOptions = {}) {
         if (history.exact || history.capture === true) break;
         if (tree !== remote || isOwnPath(act.path) || act.left > 0 || act.node.kind !== 'file') break;
         const at = placed.get(`${tree.name}:${act.path}`) ?? -1;
-        if (at < client.busySince || scheduler.calls - at > RACE_CALLS) break;
+        const since = client.busy.get(act.path) ?? Math.min(...client.busy.values());
+        // With several steps at work, their calls come in between.
+        if (at < since || scheduler.calls - at > RACE_CALLS * Math.max(1, client.busy.size)) break;
         census.raced(act.node.text);
         count('raced');
         break;
@@ -325,6 +331,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
     tree.walk((path) => {
       if (!isOwnPath(path)) there.push(path);
     });
+    if (options.steadyPeople === true) there.sort();
     return there[n % Math.max(1, there.length)] ?? (PATHS[n] as string);
   }
 
@@ -335,7 +342,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
         ? somethingOf(shell.tree, action.path)
         : (PATHS[action.path] as string);
     const to = action.deed === 'swap' ? somethingOf(shell.tree, action.to) : (PATHS[action.to] as string);
-    const relative = random.chance(0.5) ? (to.split('/').at(-1) as string) : `/elsewhere/${to}`;
+    const relative = people.chance(0.5) ? (to.split('/').at(-1) as string) : `/elsewhere/${to}`;
     return { calls: deedCalls(action.deed, shell, path, to, relative), about: `${path} ${to}` };
   }
 
@@ -362,9 +369,9 @@ export function createWorld(history: History, options: RunOptions = {}) {
       case 'swap':
         return user.swap(shell, path, to);
       case 'chmod':
-        return user.chmod(shell, path, random.pick([0o644, 0o600, 0o755]));
+        return user.chmod(shell, path, people.pick([0o644, 0o600, 0o755]));
       case 'touch':
-        return user.touch(shell, path, BigInt(START) * 1_000_000n - BigInt(random.below(1e6)) * 1_000_000n);
+        return user.touch(shell, path, BigInt(START) * 1_000_000n - BigInt(people.below(1e6)) * 1_000_000n);
       case 'symlink':
         return user.symlink(shell, path, relative);
       case 'relink':
@@ -579,6 +586,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
     counts,
     run,
     settle,
+    perform,
     mend,
     violate,
     trace,

@@ -13,6 +13,7 @@ import { createIgnoreRules } from '../../src/ignore-rules.ts';
 import type { PairPorts } from '../../src/ports.ts';
 import { createRescan } from '../../src/rescan.ts';
 import { createSettler } from '../../src/settle-path.ts';
+import { createSweeper } from '../../src/sweeper.ts';
 import { createTransfers } from '../../src/transfers.ts';
 import { createChangesetWorker } from '../../src/work-changeset.ts';
 
@@ -156,13 +157,16 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     log: () => undefined,
     hydration: createHydration({ on: 'open', maxSize: Infinity }, () => base.pins()),
     holds: createHolds(base, () => Date.now()),
+    width: 16,
     downloads: 4,
   };
   const transfers = createTransfers(ports);
+  const sweeper = createSweeper(ports);
   const settler = createSettler(ports, {
     download: (at, { remote: print }) => transfers.want(at, print),
     rescan: (at) => rescan(at),
     changed: () => undefined,
+    left: (slot) => sweeper.add(slot),
   });
   const rescan = createRescan(ports, settler, () => undefined);
   const worker = createChangesetWorker(ports, settler, transfers, rescan);
@@ -174,7 +178,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
       const outcomes = await worker.work({ v: 1, pair: 'test', at: Date.now(), events: next }, signal);
       said.push(...outcomes.map((one) => one.outcome));
       const until = Date.now() + 10_000;
-      while (published.length === 0 && transfers.active > 0 && Date.now() < until)
+      while (published.length === 0 && transfers.active + sweeper.left > 0 && Date.now() < until)
         await new Promise((resolve) => setTimeout(resolve, 5));
       next = published.splice(0);
     }
@@ -200,6 +204,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     },
     close: async () => {
       await transfers.close();
+      await sweeper.close();
       ports.base.close();
       await here.close();
       await there.close();

@@ -1,0 +1,75 @@
+/**
+ * Looks at all paths of a job at once: a round trip for many. The acts have their own preconditions, so what is seen here
+ * may be old by then.
+ */
+import { ABSENT, type Cause, depthOf, type Entry, nameOf, parentOf, type RelPath } from '@lazysync/event-model';
+import type { PairPorts } from './ports.ts';
+
+/** A path of a job: why it is looked at, and what was seen. */
+export interface Task {
+  readonly path: RelPath;
+  cause: Cause;
+  local?: Entry;
+  remote?: Entry;
+  /** No row knew it when it was looked at. */
+  isNew?: boolean;
+}
+
+/** From so many names in one folder on, the folder is listed: on a mount the kernel looks up one name in it at a time. */
+const LISTED = 6;
+
+async function lookEach(ports: PairPorts, tasks: readonly Task[]): Promise<void> {
+  if (tasks.length === 0) return;
+  const entries = await ports.remote.look(tasks.map(({ path }) => path));
+  tasks.forEach((task, i) => {
+    const entry = entries[i];
+    if (entry !== undefined) task.remote = entry;
+  });
+}
+
+async function listFolder(ports: PairPorts, folder: RelPath, tasks: readonly Task[]): Promise<void> {
+  const [listing] = await ports.remote.list([{ path: folder }]);
+  if (listing?.kind !== 'listing' || listing.partial) return lookEach(ports, tasks);
+  const entries = new Map(listing.names.map(({ name, entry }) => [name, entry]));
+  for (const task of tasks) task.remote = entries.get(nameOf(task.path)) ?? ABSENT;
+}
+
+/** What is new, level by level: nothing is in a folder that is not there. */
+async function lookAtNew(ports: PairPorts, tasks: readonly Task[]): Promise<void> {
+  const byPath = new Map(tasks.map((task) => [task.path, task]));
+  const levels = Map.groupBy(tasks, ({ path }) => depthOf(path));
+  for (const depth of [...levels.keys()].sort((a, b) => a - b)) {
+    const there = (levels.get(depth) ?? []).filter((task) => {
+      if (byPath.get(parentOf(task.path))?.remote?.kind !== 'absent') return true;
+      task.remote = ABSENT;
+      return false;
+    });
+    const folders = Map.groupBy(there, ({ path }) => parentOf(path));
+    const few: Task[] = [];
+    const lists: Promise<void>[] = [];
+    for (const [folder, some] of folders) {
+      if (some.length < LISTED) few.push(...some);
+      else lists.push(listFolder(ports, folder, some));
+    }
+    await Promise.all([lookEach(ports, few), ...lists]);
+  }
+}
+
+export async function lookAhead(ports: PairPorts, tasks: readonly Task[]): Promise<void> {
+  const locals = await ports.local.look(tasks.map((task) => task.path));
+  tasks.forEach((task, i) => {
+    const entry = locals[i];
+    if (entry !== undefined) task.local = entry;
+    task.isNew = ports.base.get(task.path) === null;
+  });
+  // What is new here needs a look there, too: is its name free?
+  const news = tasks.filter(({ isNew, local }) => isNew === true && local?.kind !== 'absent');
+  const known = new Set(news);
+  await Promise.all([
+    lookAtNew(ports, news),
+    lookEach(
+      ports,
+      tasks.filter((task) => task.cause.side !== 'local' && !known.has(task)),
+    ),
+  ]);
+}

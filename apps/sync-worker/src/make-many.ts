@@ -1,0 +1,47 @@
+/** What only has to be made in local, or written down: many at once, made in one call and recorded in one transaction. */
+import { changesAfter } from '@lazysync/action-table';
+import type { Act } from '@lazysync/base';
+import type { BaseChange, Decision, PathView, RelPath, Step } from '@lazysync/event-model';
+import type { PairPorts } from './ports.ts';
+import type { PathSettler } from './settle-path.ts';
+
+export interface Made {
+  readonly step: Step;
+  readonly view: PathView;
+  readonly why: string;
+}
+
+/** EEXIST is all the precondition that these have, and no user's work is touched by them. */
+export function isQuickMake(decision: Decision): decision is Extract<Decision, { kind: 'step' }> {
+  if (decision.kind !== 'step') return false;
+  const { step } = decision;
+  return step.kind === 'make-stub' || (step.kind === 'make-directory' && step.side === 'local');
+}
+
+/** Answers with the paths at which something else was found. Folders come before what is in them. */
+export async function makeMany(
+  ports: PairPorts,
+  settler: Pick<PathSettler, 'afterStub' | 'noteChange'>,
+  made: readonly Made[],
+  written: readonly BaseChange[],
+): Promise<RelPath[]> {
+  const again: RelPath[] = [];
+  const acts: Act[] = [];
+  const changes = [...written];
+  const outcomes = await ports.local.carryOut(made.map(({ step }) => ({ slot: '', step })));
+  outcomes.forEach((outcome, i) => {
+    const one = made[i];
+    if (one === undefined) return;
+    const { step, view, why } = one;
+    if (outcome.kind !== 'done') {
+      again.push(step.path);
+      return;
+    }
+    if (step.kind === 'make-stub') settler.afterStub(step.path, view.remote);
+    acts.push({ path: step.path, act: `${step.kind} in ${step.side}`, why });
+    changes.push(...changesAfter({ step, ...outcome }, view, null, BigInt(ports.now()) * 1_000_000n));
+  });
+  if (acts.length > 0) settler.noteChange();
+  ports.base.record(changes, [], acts, ports.now());
+  return again;
+}
