@@ -60,13 +60,34 @@ function isMuch(ports: PairPorts): boolean {
   return first.kind === 'directory' && ports.base.counts().entries > FEW;
 }
 
+/** Steps that are at work together do not all list a root at the same time: one does, and the others see its witness. */
+const listings = new WeakMap<Replica, Promise<unknown>>();
+
+async function seesWitness(replica: Replica): Promise<boolean> {
+  const witness = witnesses.get(replica);
+  if (witness === undefined) return false;
+  const { kind } = await lookAt(replica, witness);
+  return kind !== 'absent' && kind !== 'unknown';
+}
+
 async function isEmpty(ports: PairPorts, side: Side): Promise<boolean> {
   const replica = ports[side];
-  const witness = witnesses.get(replica);
-  if (witness !== undefined) {
-    const { kind } = await lookAt(replica, witness);
-    if (kind !== 'absent' && kind !== 'unknown') return false;
+  if (await seesWitness(replica)) return false;
+  for (let under = listings.get(replica); under !== undefined; under = listings.get(replica)) {
+    await Promise.allSettled([under]);
+    if (await seesWitness(replica)) return false;
   }
+  const asked = listRoot(ports, side);
+  listings.set(replica, asked);
+  try {
+    return await asked;
+  } finally {
+    listings.delete(replica);
+  }
+}
+
+async function listRoot(ports: PairPorts, side: Side): Promise<boolean> {
+  const replica = ports[side];
   const [listing] = await replica.list([{ path: ROOT }]);
   if (listing?.kind === 'unreadable') throw new RemoteOffline(`the ${side} root can not be read (${listing.reason})`);
   if (listing?.kind !== 'listing') return listing?.kind === 'gone';

@@ -58,6 +58,7 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
       hydrate: settings.hydrate,
       replace: settings.replace,
       width: settings.width,
+      inlineLimit: settings.inlineLimit,
       keepOverwritten: settings.trash.overwritten,
     },
     endpoints,

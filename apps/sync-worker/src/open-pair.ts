@@ -36,6 +36,7 @@ export interface PairConfig {
   /** Overwritten versions stay in the trash. */
   readonly keepOverwritten: boolean;
   readonly width: number;
+  readonly inlineLimit: number;
 }
 
 export interface OpenedPair {
@@ -233,6 +234,7 @@ export async function openPair(
     hydration: createHydration(config.hydrate, () => base.pins()),
     holds: createHolds(base, () => Date.now()),
     width: config.width,
+    inlineLimit: config.inlineLimit,
     downloads: DOWNLOADS,
     keepOverwritten: config.keepOverwritten,
   };

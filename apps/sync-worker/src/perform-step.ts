@@ -11,12 +11,14 @@ import type {
   Step,
   StepOutcome,
 } from '@lazysync/event-model';
+import type { Order } from '@lazysync/replica';
 import { atOnce } from './at-once.ts';
 import { guard, isGuarded } from './guards.ts';
 import { createJournal } from './journal.ts';
 import type { PairPorts } from './ports.ts';
 import { replayIntent } from './replay-journal.ts';
 import { dropOverwritten } from './trash.ts';
+import type { ReadyUpload } from './uploads.ts';
 
 /** Nothing to undo or to finish after a crash: looking again comes to the same. */
 const UNJOURNALED: ReadonlySet<Step['kind']> = new Set(['make-stub', 'make-directory', 'make-symlink', 'set-metadata']);
@@ -25,10 +27,16 @@ const UNJOURNALED: ReadonlySet<Step['kind']> = new Set(['make-stub', 'make-direc
 const CLEAN: ReadonlySet<Problem['code']> = new Set(['not-empty', 'being-written', 'unreadable']);
 
 export interface Performer {
-  /** One step with its journal and record. */
-  perform(step: Step, view: PathView, staged: StagedContent | null, why: string): Promise<StepOutcome>;
+  /** One step with its journal and record. `ready`: an upload whose content is staged already. */
+  perform(
+    step: Step,
+    view: PathView,
+    staged: StagedContent | null,
+    why: string,
+    ready?: ReadyUpload,
+  ): Promise<StepOutcome>;
   /** Journaled and carried out, but not recorded. */
-  carryOut(slot: string, step: Step): Promise<StepOutcome>;
+  carryOut(slot: string, step: Step, ready?: ReadyUpload): Promise<StepOutcome>;
   /** Out of the trash to a free name; false: it was not free, or could not be done. No row follows it. */
   putBack(side: Side, from: RelPath, to: RelPath, expected: Entry): Promise<boolean>;
   /** Steps of this path that broke off stand in the journal. */
@@ -55,11 +63,11 @@ export function createPerformer(ports: PairPorts, hooks: PerformerHooks): Perfor
     return problem.message;
   }
 
-  async function carryOut(slot: string, step: Step): Promise<StepOutcome> {
+  async function carryOut(slot: string, step: Step, ready?: ReadyUpload): Promise<StepOutcome> {
     const replica = ports[step.side];
-    let order: Parameters<typeof replica.stage>[0] = { slot, step };
+    let order: Order = ready === undefined ? { slot, step } : { slot, step, staged: ready.staged };
     if (!UNJOURNALED.has(step.kind)) await journal.begin({ ...order, side: step.side, at: ports.now() });
-    if (step.kind === 'upload') {
+    if (step.kind === 'upload' && ready === undefined) {
       // Nobody sees what is staged, so the guards are asked meanwhile. Both are waited for: nothing may be under way when
       // the journal is replayed.
       const [staging, guarding] = await Promise.allSettled([replica.stage(order), guard(ports, step)]);
@@ -100,10 +108,16 @@ export function createPerformer(ports: PairPorts, hooks: PerformerHooks): Perfor
     return null;
   }
 
-  async function perform(step: Step, view: PathView, staged: StagedContent | null, why: string): Promise<StepOutcome> {
-    if (isGuarded(step) && step.kind !== 'upload') await guard(ports, step);
-    const slot = ports.slot();
-    const { outcome, open } = await mended({ slot, step }, await carryOut(slot, step));
+  async function perform(
+    step: Step,
+    view: PathView,
+    staged: StagedContent | null,
+    why: string,
+    ready?: ReadyUpload,
+  ): Promise<StepOutcome> {
+    if (isGuarded(step) && (step.kind !== 'upload' || ready !== undefined)) await guard(ports, step);
+    const slot = ready?.slot ?? ports.slot();
+    const { outcome, open } = await mended({ slot, step }, await carryOut(slot, step, ready));
     if (open) return outcome;
     // CRASH: unmounted in the middle: it looks as if nothing were there, while the half of it lies in what was mounted.
     // The journal keeps it until that is back.

@@ -42,6 +42,8 @@ export interface PairPorts {
   readonly hydration: Hydration;
   /** How many unrelated paths of one changeset may be changed together, while more are staged; 1: one by one. */
   readonly width: number;
+  /** Bytes: larger uploads are staged beside the lane. */
+  readonly inlineLimit: number;
   /** How many downloads run side by side, while they are small: a few large ones fill any link. */
   readonly downloads: number;
   /** Left out: they are kept. */

@@ -26,6 +26,7 @@ import { createPerformer, type PerformerHooks } from './perform-step.ts';
 import type { PairPorts } from './ports.ts';
 import { removeRemoteTree } from './remove-tree.ts';
 import type { Work } from './side-by-side.ts';
+import type { Uploads } from './uploads.ts';
 
 /** A path that keeps changing under our hands is left for later. */
 const MAX_TURNS = 12;
@@ -65,6 +66,7 @@ export function settling(settler: PathSettler, path: RelPath, cause: Cause, seen
 
 export interface SettlerHooks extends PerformerHooks {
   readonly download: (path: RelPath, decision: Extract<Decision, { kind: 'download' }>) => void;
+  readonly upload: Pick<Uploads, 'want' | 'used'>;
   readonly rescan: (path: RelPath) => Promise<void>;
 }
 
@@ -248,7 +250,11 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
           await settleBelow(path);
           continue;
         case 'step': {
-          const outcome = await perform(decision.step, view, null, decision.why);
+          const large = decision.step.kind === 'upload' && decision.step.source.size > ports.inlineLimit;
+          const ready = decision.step.kind === 'upload' && large ? hooks.upload.want(decision.step) : undefined;
+          if (ready === null) return 'upload begun';
+          const outcome = await perform(decision.step, view, null, decision.why, ready);
+          if (ready !== undefined) hooks.upload.used(ready.slot);
           if (outcome.kind === 'failed') {
             if (outcome.problem.code !== 'not-empty') return report(outcome.problem);
             return beside ? null : notEmpty(decision.step);

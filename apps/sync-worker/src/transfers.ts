@@ -186,6 +186,7 @@ export function createTransfers(ports: PairPorts): Transfers {
   }
 
   for (const transfer of base.transfers()) {
+    if (transfer.up !== undefined) continue;
     jobs.set(transfer.id, { transfer, tries: 0 });
     byPath.set(transfer.path, transfer.id);
     if (transfer.state === 'staged') announce(transfer);

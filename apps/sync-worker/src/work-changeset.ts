@@ -20,6 +20,7 @@ import { quickLap } from './quick-lap.ts';
 import { type PathSettler, type Seen, settling } from './settle-path.ts';
 import { sideBySide, type Work } from './side-by-side.ts';
 import type { Transfers } from './transfers.ts';
+import type { Uploads } from './uploads.ts';
 
 export interface ChangesetWorker {
   /** Rejects with `RemoteOffline` or `PairHeld`: then the job stays at the head, and running it again is harmless. */
@@ -59,7 +60,7 @@ function tasksOf(events: readonly SyncEvent[], ports: PairPorts): Task[] {
 export function createChangesetWorker(
   ports: PairPorts,
   settler: PathSettler,
-  transfers: Transfers,
+  { transfers, uploads }: { readonly transfers: Transfers; readonly uploads: Uploads },
   rescan: (path: RelPath) => Promise<void>,
 ): ChangesetWorker {
   const { base } = ports;
@@ -150,6 +151,20 @@ export function createChangesetWorker(
     };
   }
 
+  /** The path is planned anew: what is staged is taken where that comes to an upload of the very same version. */
+  function committingUpload({ path, transfer }: StagedEvent): Work {
+    const over = async (said: string | null): Promise<string | null> => {
+      if (said !== null) await uploads.drop(transfer);
+      return said;
+    };
+    const both: Cause = { side: 'both', hydrate: false };
+    return {
+      path,
+      beside: async () => over(await settler.settleBeside(path, both)),
+      alone: async () => (await over(await settler.settle(path, both))) ?? '',
+    };
+  }
+
   return {
     async work(changeset, signal) {
       const outcomes: EventOutcome[] = [];
@@ -172,7 +187,11 @@ export function createChangesetWorker(
           say(event.path, result);
         }
       }
-      const commits = await sideBySide(staged.map(committing), ports.width, signal);
+      const commits = await sideBySide(
+        staged.map((event) => (uploads.has(event.transfer) ? committingUpload(event) : committing(event))),
+        ports.width,
+        signal,
+      );
       staged.forEach(({ path }, i) => {
         say(path, commits[i] ?? '');
       });

@@ -19,6 +19,7 @@ import { createRescan } from './rescan.ts';
 import { createSettler } from './settle-path.ts';
 import { createSweeper } from './sweeper.ts';
 import { createTransfers } from './transfers.ts';
+import { createUploads } from './uploads.ts';
 import { createChangesetWorker } from './work-changeset.ts';
 
 /** Quiet for this long, ms, is idle. */
@@ -93,8 +94,10 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     ports.log('warn', 'the journal could not be replayed yet', { err: error });
   }
   const transfers = createTransfers(ports);
+  const uploads = createUploads(ports);
   const sweeper = createSweeper(ports);
   const settler = createSettler(ports, {
+    upload: uploads,
     download: (path, { remote }) => transfers.want(path, remote),
     rescan: (path) => rescan(path),
     changed: () => {
@@ -108,14 +111,14 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     lastProgress = now;
     base.setMeta('progress', JSON.stringify({ done, total }));
   });
-  const worker = createChangesetWorker(ports, settler, transfers, rescan);
+  const worker = createChangesetWorker(ports, settler, { transfers, uploads }, rescan);
 
   function restSoon(): void {
     idleTimer?.cancel();
     idleTimer = timers.after(IDLE_AFTER_MS, () => {
       idleTimer = null;
       if (state !== 'syncing') return;
-      if (transfers.active > 0 || sweeper.left > 0) restSoon();
+      if (transfers.active + uploads.active + sweeper.left > 0) restSoon();
       else enter('idle');
     });
   }
@@ -149,6 +152,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
       ports.log('info', 'the remote answers again');
     }
     transfers.resume();
+    uploads.resume();
   }
 
   function atWork(): void {
@@ -243,7 +247,10 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
       if (heard.kind === 'away') await goOffline(heard.why);
       else await inTurn(answersAgain);
     },
-    laneLost: () => transfers.announceAgain(),
+    laneLost: () => {
+      transfers.announceAgain();
+      uploads.announceAgain();
+    },
     handlers: {
       handle: (changeset, job) => inTurn(() => handle(changeset, job)),
       refused: (reason, jobId) => {
@@ -255,7 +262,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     async close() {
       closed = true;
       idleTimer?.cancel();
-      await Promise.all([transfers.close(), sweeper.close()]);
+      await Promise.all([transfers.close(), uploads.close(), sweeper.close()]);
       enter('stopped');
     },
   };

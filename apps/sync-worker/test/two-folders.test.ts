@@ -365,3 +365,42 @@ describe('commands', () => {
     expect([...pair.trash('local'), ...pair.trash('remote')]).toEqual([]);
   });
 });
+
+describe('large uploads go up beside the lane', () => {
+  const large = (letter: string): string => letter.repeat((1 << 20) + 7);
+
+  test('a new one and an edit arrive whole, and a small change is not held up', async () => {
+    write(pair.local, 'big', large('a'));
+    expect(await pair.change('local', 'create', 'big')).toEqual(['upload begun', 'upload in remote (new in local)']);
+    write(pair.local, 'big', large('b'));
+    write(pair.local, 'small', 'small');
+    const said = await pair.change('local', 'modify', 'big', 'small');
+    expect(said).toEqual(['upload begun', 'upload in remote (new in local)', 'upload in remote (changed in local)']);
+    expect(fs.readFileSync(path.join(pair.remote, 'big'), 'utf8')).toBe(large('b'));
+    expect(fs.readFileSync(path.join(pair.remote, 'small'), 'utf8')).toBe('small');
+    expect(pair.trash('remote').map((rel) => path.basename(rel))).toEqual(['big']);
+    expect(pair.ports.base.transfers()).toEqual([]);
+  });
+
+  test('one that is changed or removed meanwhile does not arrive, and leaves nothing behind', async () => {
+    const { remote } = pair.ports;
+    const stage = remote.stage;
+    let changing: (() => void) | null = () => write(pair.local, 'big', `${large('b')}longer`);
+    Object.assign(remote, {
+      stage: async (order: Parameters<typeof stage>[0]) => {
+        const outcome = await stage(order);
+        changing?.();
+        changing = null;
+        return outcome;
+      },
+    });
+    write(pair.local, 'big', large('a'));
+    await pair.change('local', 'create', 'big');
+    expect(fs.readFileSync(path.join(pair.remote, 'big'), 'utf8')).toBe(`${large('b')}longer`);
+    changing = () => fs.rmSync(path.join(pair.local, 'gone'));
+    write(pair.local, 'gone', large('c'));
+    await pair.change('local', 'create', 'gone');
+    expect(fs.existsSync(path.join(pair.remote, 'gone'))).toBe(false);
+    expect(pair.ports.base.transfers()).toEqual([]);
+  });
+});

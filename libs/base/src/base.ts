@@ -35,6 +35,8 @@ export interface Transfer {
   readonly bytes: number;
   /** Set once `staged`: the stage file, and the version that was fetched. */
   readonly staged: { readonly stat: FileStat; readonly hash: string; readonly remote: RemotePrint } | null;
+  /** Of an upload: the local version that it was begun for, and what is staged of it in the remote. */
+  readonly up?: { readonly source: FileStat; readonly staged: NonNullable<Intent['staged']> | null };
 }
 
 export interface Counts {

@@ -146,6 +146,7 @@ export async function boot(
     holds: createHolds(base, () => Date.now()),
     hydration: createHydration({ on: 'open', maxSize: Infinity }, () => base.pins()),
     width: 16,
+    inlineLimit: 1 << 20,
     downloads: 1,
     timers: {
       after(ms, call) {

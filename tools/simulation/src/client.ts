@@ -81,6 +81,8 @@ const LOCAL: MountOptions = {
 };
 export const UUID = { local: 'uuid-local', remote: 'uuid-remote' };
 const SETTLE_MS = 200;
+/** Contents are a few dozen bytes long: about half of them go up beside the lane. */
+const INLINE = 12;
 
 export function isIgnored(path: RelPath): boolean {
   return isOwnPath(path) || path.split('/').some((name) => name.endsWith('.ign'));
@@ -443,6 +445,7 @@ export class Client {
         if (level === 'error' && !(cause instanceof FsError)) this.it.bug(new Error(message, { cause: more }));
       },
       width: this.it.width,
+      inlineLimit: INLINE,
       downloads: 2,
       timers: {
         after: (ms, act) => scheduler.after(owner, ms, act),

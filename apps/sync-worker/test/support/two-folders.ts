@@ -15,6 +15,7 @@ import { createRescan } from '../../src/rescan.ts';
 import { createSettler } from '../../src/settle-path.ts';
 import { createSweeper } from '../../src/sweeper.ts';
 import { createTransfers } from '../../src/transfers.ts';
+import { createUploads } from '../../src/uploads.ts';
 import { createChangesetWorker } from '../../src/work-changeset.ts';
 
 const ROOT_IS_OURS: Pick<Replica, 'prepare' | 'check'> = {
@@ -158,18 +159,21 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     hydration: createHydration({ on: 'open', maxSize: Infinity }, () => base.pins()),
     holds: createHolds(base, () => Date.now()),
     width: 16,
+    inlineLimit: 1 << 20,
     downloads: 4,
   };
   const transfers = createTransfers(ports);
+  const uploads = createUploads(ports);
   const sweeper = createSweeper(ports);
   const settler = createSettler(ports, {
     download: (at, { remote: print }) => transfers.want(at, print),
     rescan: (at) => rescan(at),
     changed: () => undefined,
+    upload: uploads,
     left: (slot) => sweeper.add(slot),
   });
   const rescan = createRescan(ports, settler, () => undefined);
-  const worker = createChangesetWorker(ports, settler, transfers, rescan);
+  const worker = createChangesetWorker(ports, settler, { transfers, uploads }, rescan);
   const signal = new AbortController().signal;
 
   async function work(...events: SyncEvent[]): Promise<string[]> {
@@ -178,7 +182,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
       const outcomes = await worker.work({ v: 1, pair: 'test', at: Date.now(), events: next }, signal);
       said.push(...outcomes.map((one) => one.outcome));
       const until = Date.now() + 10_000;
-      while (published.length === 0 && transfers.active + sweeper.left > 0 && Date.now() < until)
+      while (published.length === 0 && transfers.active + uploads.active + sweeper.left > 0 && Date.now() < until)
         await new Promise((resolve) => setTimeout(resolve, 5));
       next = published.splice(0);
     }
@@ -205,6 +209,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     close: async () => {
       await transfers.close();
       await sweeper.close();
+      await uploads.close();
       ports.base.close();
       await here.close();
       await there.close();
