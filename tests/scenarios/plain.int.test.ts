@@ -24,7 +24,7 @@ describe.each(Object.entries(TABLES))('%s', (name, scenes) => {
     lab = new Lab(`scenes-${name}`);
     stage = new Stage(lab, lab.remote, scenes);
     await stage.play();
-  }, 180_000);
+  }, 900_000);
   afterAll(() => lab.close());
 
   for (const { name: one, skip } of scenes) {

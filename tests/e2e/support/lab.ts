@@ -100,7 +100,7 @@ export class Lab {
     child.stderr?.on('data', (bytes: Buffer) => {
       this.err += bytes.toString();
     });
-    await waitFor(`ready of up; stderr: ${this.err}`, 60_000, () => {
+    await waitFor(`ready of up; stderr: ${this.err}`, 240_000, () => {
       if (child.exitCode !== null) throw new Error(`up ended with ${child.exitCode}: ${this.out}${this.err}`);
       return /^ready/m.test(this.out);
     }).catch((error: unknown) => {

@@ -379,7 +379,7 @@ export class Client {
             this.steps++;
             const restored = order.step.kind === 'move' && isOwnPath(order.step.from);
             this.count(restored ? 'restore' : `${order.step.kind} ${order.step.side}`);
-          } else this.count(outcome.kind);
+          } else this.count(`step ${outcome.kind}`);
           outcomes.push(outcome);
         }
         return outcomes;
@@ -388,7 +388,7 @@ export class Client {
         const outcomes = await replica.recover(orders);
         for (const [i, order] of orders.entries()) {
           note(order.step, `recovered: ${outcomes[i]?.kind}`);
-          this.count(`recovered ${outcomes[i]?.kind}`);
+          this.count('recovered');
         }
         return outcomes;
       },
@@ -505,10 +505,10 @@ export class Client {
     );
   }
 
-  /** What is held for a person gets an answer: mostly yes. */
+  /** What is held for a person gets an answer. */
   private person(working: WorkingPair): void {
     if (this.base.meta('state') !== 'held' || !this.it.random.chance(0.5)) return;
-    const answer = this.it.random.chance(0.75) ? 'approve' : 'reject';
+    const answer = this.it.random.chance(0.55) ? 'approve' : 'reject';
     const said = working.decide(answer);
     if (said === 'Nothing is held.') return;
     this.it.trace(`${this.name} held: ${answer}`);

@@ -75,10 +75,14 @@ const outcome = await fc.check(fc.asyncProperty(histories(limits), property), {
   endOnFailure: false,
 });
 const seconds = (performance.now() - began) / 1000;
-for (const [what, n] of [...counts].sort()) {
-  const share = ((100 * (inHistories.get(what) ?? 0)) / runs).toFixed(1);
-  console.log(`${String(n).padStart(9)}  in ${share.padStart(5)} % of histories  ${what}`);
+const shares = [...counts].sort().map(([what, n]) => ({ what, n, share: (100 * (inHistories.get(what) ?? 0)) / runs }));
+for (const { what, n, share } of shares) {
+  console.log(`${String(n).padStart(9)}  in ${share.toFixed(1).padStart(5)} % of histories  ${what}`);
 }
+const rare = shares.filter(({ share }) => share < 1).map(({ what, share }) => `${what} (${share.toFixed(2)} %)`);
+console.log(
+  rare.length === 0 ? 'no kind is in less than 1 % of the histories' : `in less than 1 %: ${rare.join(', ')}`,
+);
 console.log(
   `${runs} histories, ${(runs / seconds).toFixed(0)} per second, ${Math.round(calls / runs)} calls each, trace ${trace.digest('hex')}`,
 );
