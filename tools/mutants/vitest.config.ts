@@ -32,6 +32,8 @@ export default defineConfig({
     fileParallelism: false,
     bail: 1,
     silent: true,
+    // Shorter than a mutant is given: a busy machine is no failure.
+    testTimeout: 55_000,
     // It knows a module by the file on disk: one mutant would be kept for all that follow, and for everybody's tests.
     fsModuleCache: false,
     reporters: ['dot'],

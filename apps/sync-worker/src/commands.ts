@@ -1,4 +1,5 @@
 /** A person's wishes, carried out in the lane: each changes trees only through the same steps as everything else. */
+import { localChange } from '@lazysync/action-table';
 import {
   type CommandEvent,
   type CopyRecord,
@@ -10,7 +11,7 @@ import {
   type RelPath,
   type Side,
 } from '@lazysync/event-model';
-import { lookAt } from './look.ts';
+import { fill, lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
 import { type PathSettler, settling } from './settle-path.ts';
 import { sideBySide } from './side-by-side.ts';
@@ -43,6 +44,13 @@ export function createCommands(
     return `${stubs.length} downloads begun`;
   }
 
+  /** RACE: edited since it was brought to rest: what goes has to be what the base says, by its content if need be. */
+  async function seenWhole(view: PathView): Promise<PathView> {
+    const { local, base: row } = view;
+    if (local === undefined || localChange(view, row, local).kind !== 'compare') return view;
+    return await fill(ports, view, ['local-hash']);
+  }
+
   /** Why a copy has to stay, or null when it became a stub. */
   async function freeOne(row: CopyRecord): Promise<string | null> {
     if (ports.hydration.pinned(row.path)) return 'is pinned';
@@ -55,9 +63,11 @@ export function createCommands(
     if (local.kind !== 'file' || remote?.kind !== 'file') return 'can not be looked at';
     const { size, mtimeNs } = now.remote;
     if (remote.stat.size !== size || remote.stat.mtimeNs !== mtimeNs) return 'has changed in remote';
-    const view: PathView = { path: row.path, base: now, local, remote };
+    const view = await seenWhole({ path: row.path, base: now, local, remote });
+    if (view.local?.kind !== 'file' || !['unchanged', 'touched'].includes(localChange(view, now, view.local).kind))
+      return 'has changed in local';
     const outcome = await settler.perform(
-      { kind: 'dehydrate', side: 'local', path: row.path, expected: local, keep: false },
+      { kind: 'dehydrate', side: 'local', path: row.path, expected: view.local, keep: false },
       view,
       null,
       'freed',

@@ -312,6 +312,46 @@ describe('commands', () => {
     expect(pair.trash('local').some((name) => name.endsWith('/d/e/b'))).toBe(true);
   });
 
+  test('free takes no copy that was edited while the remote was looked at', async () => {
+    write(pair.remote, 'a', 'one');
+    await pair.rescan();
+    await command('get', 'a');
+    const { remote } = pair.ports;
+    const { look } = remote;
+    remote.look = async (paths) => {
+      const seen = await look(paths);
+      if (paths.includes('a' as RelPath)) write(pair.local, 'a', 'edited just now');
+      return seen;
+    };
+    expect(await command('free', 'a')).toEqual(['0 freed; kept: a has changed in local']);
+    remote.look = look;
+    expect(pair.tree('local')).toEqual({ a: 'file edited just now' });
+    await pair.rescan();
+    expect(pair.tree('remote')).toEqual({ a: 'file edited just now' });
+  });
+
+  test('free takes a copy that was only touched, and none with new content of the same size and time', async () => {
+    for (const name of ['a', 'b']) write(pair.remote, name, 'one');
+    await pair.rescan();
+    await command('get', '');
+    const { remote } = pair.ports;
+    const { look } = remote;
+    remote.look = async (paths) => {
+      const seen = await look(paths);
+      for (const name of ['a', 'b'].filter((one) => paths.includes(one as RelPath))) {
+        const full = path.join(pair.local, name);
+        const { atime, mtime } = fs.statSync(full);
+        if (name === 'b') write(pair.local, 'b', 'two');
+        fs.utimesSync(full, atime, mtime);
+      }
+      return seen;
+    };
+    const said = await command('free', '');
+    remote.look = look;
+    expect(said).toEqual(['1 freed; kept: b has changed in local']);
+    expect(pair.tree('local')).toEqual({ a: 'stub a', b: 'file two' });
+  });
+
   test('what is pinned is a copy, also when it is new, and is not freed', async () => {
     write(pair.remote, 'notes/a.md', 'A');
     await pair.rescan();
