@@ -5,7 +5,8 @@
  */
 import fs from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
-import { Lab } from '../e2e/support/lab.ts';
+import { Lab, type Status } from '../e2e/support/lab.ts';
+import { waitFor } from '../e2e/support/wait-for.ts';
 import { Census } from './support/census.ts';
 import { Place } from './support/place.ts';
 import { localPathsIn, type Tree, treeOf } from './support/seen.ts';
@@ -64,7 +65,13 @@ test('two clients and a third hand in the remote, at random', { timeout: (SECOND
     seen = now;
   }
   const did = users.map(({ name, did: acts }) => `${name} ${JSON.stringify(acts)}`).join('; ');
-  const [a, b] = [one.status(), two.status()];
+  // On a busy machine Redis may answer later than `status` waits for it.
+  const answered = (lab: Lab): Promise<Status> =>
+    waitFor('an answer of Redis', 120_000, () => {
+      const status = lab.status();
+      return status.redis === 'up' ? status : null;
+    });
+  const [a, b] = [await answered(one), await answered(two)];
   process.stderr.write(
     `seed ${SEED}: ${census.versions} versions, ${census.overwritten} replaced by their readers; conflicts ${a.conflicts} and ${b.conflicts}, problems ${a.problems} and ${b.problems}; ${did}\n`,
   );
