@@ -10,6 +10,7 @@ import {
   type ChangeEvent,
   type ChangeKind,
   type Changeset,
+  type CommandName,
   decodeChangeset,
   joinPath,
   type RelPath,
@@ -471,6 +472,15 @@ export class Client {
 
   rescan(why: string): void {
     this.publish([{ kind: 'rescan', side: 'local', path: ROOT, why }]);
+  }
+
+  private commands = 0;
+
+  /** What a person asks for by the command line. */
+  command(command: CommandName, path: string, arg?: string): void {
+    const id = `${this.name}-${++this.commands}`;
+    const wish = { kind: 'command', side: 'local', path: path as RelPath, id, command } as const;
+    this.publish([arg === undefined ? wish : { ...wish, arg }]);
   }
 
   private kick(): void {

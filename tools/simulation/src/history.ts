@@ -58,6 +58,9 @@ export type FateKind =
   | 'unmount'
   | 'empty-local'
   | 'empty-remote'
+  | 'get'
+  | 'free'
+  | 'put-back'
   | 'replay'
   | 'wait';
 
@@ -123,6 +126,9 @@ export const EVERYTHING: Limits = {
     'unmount',
     'empty-local',
     'empty-remote',
+    'get',
+    'free',
+    'put-back',
     'replay',
     'wait',
   ],

@@ -462,6 +462,22 @@ export function createWorld(history: History, options: RunOptions = {}) {
     });
   }
 
+  /** A person asks for something out of a trash. */
+  function putBack(client: Client, n: number): void {
+    const found: (readonly [string, string])[] = [];
+    for (const [side, tree] of [
+      ['remote', remote],
+      ['local', client.local],
+    ] as const) {
+      tree.walk((path, node) => {
+        const [, slot, rest] = /^\.lazysync\/trash\/([^/]+)\/(.+)$/.exec(path) ?? [];
+        if (slot !== undefined && rest !== undefined && node.kind === 'file') found.push([rest, `${side}:${slot}`]);
+      });
+    }
+    const [path, place] = found[n % Math.max(1, found.length)] ?? [];
+    if (path !== undefined && place !== undefined) client.command('restore', path, place);
+  }
+
   let crashing: { readonly client: Client; readonly loseLane: boolean; readonly inStep: boolean; left: number } | null =
     null;
 
@@ -508,6 +524,13 @@ export function createWorld(history: History, options: RunOptions = {}) {
       case 'empty-local':
       case 'empty-remote':
         emptyAll(client, action.fate === 'empty-local' ? 'local' : 'host', action.n);
+        break;
+      case 'get':
+      case 'free':
+        client.command(action.fate, action.n % 3 === 0 ? '' : somethingOf(client.local, action.path));
+        break;
+      case 'put-back':
+        putBack(client, action.path);
         break;
       case 'replay':
         for (const job of client.done) client.publish(job.events);
