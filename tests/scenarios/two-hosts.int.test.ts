@@ -92,7 +92,7 @@ async function play(options: Parameters<typeof twoFolders>[0], far: string, paus
   );
   const { base } = it.ports;
   expect(base.intents()).toEqual([]);
-  expect(fs.readdirSync(path.join(root, '.lazysync/stage'))).toEqual([]);
+  expect([...contentsOf(path.join(root, '.lazysync/stage'))]).toEqual([]);
   return { wrote: wrote.length + rival.wrote.length, lost: gone, open: Number(base.meta('open-replaces') ?? 0) };
 }
 

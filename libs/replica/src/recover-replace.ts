@@ -32,6 +32,18 @@ export async function recoverReplace(
   step: UploadStep,
   staged: StagedUpload,
 ): Promise<RecoverOutcome> {
+  const outcome = await recoverStates(it, order, step, staged);
+  // The folder in the trash is made before anything is captured.
+  if (outcome.kind === 'undone') await dropTrashFolder(it, order.slot, step.path);
+  return outcome;
+}
+
+async function recoverStates(
+  it: TreeContext,
+  order: Order,
+  step: UploadStep,
+  staged: StagedUpload,
+): Promise<RecoverOutcome> {
   const { slot } = order;
   const stage = await it.look(uploadStagePath(slot));
   const captured = await it.look(trashPath(slot, step.path));

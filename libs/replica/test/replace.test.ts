@@ -11,6 +11,7 @@ import type { FsPort } from '../src/fs-port.ts';
 import { FsError } from '../src/fs-port.ts';
 import type { Order, Replica } from '../src/replica.ts';
 import { createReplica } from '../src/replica-on.ts';
+import { uploadStagePath } from '../src/tree-context.ts';
 
 const SLOT = '20260102t030405-abc123-1';
 const OLD = new Date('2020-02-03T04:05:06.789Z');
@@ -23,7 +24,12 @@ let disk: ReturnType<typeof createDiskFs>;
 let lacks: Readonly<Record<string, string>> = {};
 
 const at = (...rel: string[]): string => path.join(top, 'remote', ...rel);
-const stage = (): string => at('.lazysync/stage', SLOT);
+const stage = (): string => at(uploadStagePath(SLOT));
+/** Files in the stage folder, at any depth. */
+const staged = (): string[] =>
+  fs
+    .readdirSync(at('.lazysync/stage'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => !fs.lstatSync(at('.lazysync/stage', name)).isDirectory());
 const trashed = (slot = SLOT): string => at('.lazysync/trash', slot, 'f');
 
 beforeEach(() => {
@@ -76,17 +82,17 @@ async function begun(
 ): Promise<Order> {
   write(at('f'), texts[0], OLD);
   write(stage(), texts[1], when);
-  const staged = await statOf(stage());
+  const content = await statOf(stage());
   const step: Step = {
     kind: 'upload',
     side: 'remote',
     path: relPath('f'),
-    source: staged.stat,
+    source: content.stat,
     expected: await statOf(at('f')),
     ...(capture ? { capture } : {}),
   };
   const hash = createHash('sha256').update(texts[1]).digest('hex');
-  return { slot: SLOT, step, staged: { stat: staged.stat, hash, source: staged.stat } };
+  return { slot: SLOT, step, staged: { stat: content.stat, hash, source: content.stat } };
 }
 
 const textOf = (full: string): string | null => (fs.existsSync(full) ? fs.readFileSync(full, 'utf8') : null);
@@ -232,7 +238,7 @@ test.each(STATES.map((state) => [state.name, state] as const))('%s', async (_nam
     expect(textOf(at('f'))).toBe(want.there);
     expect(textOf(trashed())).toBe(want.trash);
     expect(textOf(trashed(`${SLOT}x`))).toBe(want.aside ?? null);
-    expect(fs.readdirSync(at('.lazysync/stage'))).toEqual([]);
+    expect(staged()).toEqual([]);
   }
 });
 
@@ -269,7 +275,7 @@ describe.each([
     const [outcome] = await remote.carryOut([order]);
     expect(outcome?.kind).toBe('stale');
     expect(textOf(at('f'))).toBe('a rival');
-    expect(fs.readdirSync(at('.lazysync/stage'))).toEqual([]);
+    expect(staged()).toEqual([]);
   });
 });
 
@@ -332,6 +338,6 @@ describe('a move that finds somebody else’s work', () => {
   });
 
   afterEach(() => {
-    expect(fs.readdirSync(at('.lazysync/stage'))).toEqual([]);
+    expect(staged()).toEqual([]);
   });
 });
