@@ -9,6 +9,8 @@ export interface ProcessUse {
   /** MiB in memory now, and the most it ever was. */
   readonly rss: number;
   readonly peak: number;
+  /** MiB, pages that several processes share (Node itself) counted once among them. */
+  readonly pss: number;
 }
 
 /** Of /proc/PID/stat, from the state on. */
@@ -26,6 +28,11 @@ function nameOf(pid: number): string {
 /** MiB, of a line of /proc/PID/status. */
 function mib(status: string, field: string): number {
   return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024;
+}
+
+/** The kernel tells it of one's own processes only. */
+function pssOf(pid: number): number {
+  return mib(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'), 'Pss');
 }
 
 export function processesOf(ancestor: number): readonly ProcessUse[] {
@@ -49,7 +56,7 @@ export function processesOf(ancestor: number): readonly ProcessUse[] {
       const fields = statOf(pid);
       const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
       const cpu = (Number(fields[11]) + Number(fields[12])) / 100;
-      found.push({ name: nameOf(pid), cpu, rss: mib(status, 'VmRSS'), peak: mib(status, 'VmHWM') });
+      found.push({ name: nameOf(pid), cpu, rss: mib(status, 'VmRSS'), peak: mib(status, 'VmHWM'), pss: pssOf(pid) });
     } catch {
       continue; // ended meanwhile
     }
@@ -57,7 +64,7 @@ export function processesOf(ancestor: number): readonly ProcessUse[] {
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-export function sum(of: readonly ProcessUse[], what: 'cpu' | 'rss' | 'peak'): number {
+export function sum(of: readonly ProcessUse[], what: 'cpu' | 'rss' | 'peak' | 'pss'): number {
   return of.reduce((all, one) => all + one[what], 0);
 }
 

@@ -16,6 +16,7 @@ export interface PairState {
   readonly entries: number;
   readonly stubs: number;
   readonly copies: number;
+  readonly remoteScan: { readonly pushed: boolean; readonly duty: number; readonly oldestMs: number } | null;
 }
 
 export interface Program {

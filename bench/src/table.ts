@@ -80,9 +80,9 @@ export function processTable(rows: readonly Row[]): string {
   const lines = seen.flatMap((row) =>
     (row.processes ?? []).map(
       (one) =>
-        `| ${row.workload} | ${row.where} | ${row.what} | ${one.name} | ${short(one.cpu)} | ${short(one.rss)} | ${short(one.peak)} |`,
+        `| ${row.workload} | ${row.where} | ${row.what} | ${one.name} | ${short(one.cpu)} | ${short(one.rss)} | ${short(one.peak)} | ${short(one.pss)} |`,
     ),
   );
-  const head = '| | where | what | process | CPU s | RSS MiB | most MiB |\n|---|---|---|---|---|---|---|';
+  const head = '| | where | what | process | CPU s | RSS MiB | most MiB | PSS MiB |\n|---|---|---|---|---|---|---|---|';
   return `${head}\n${lines.join('\n')}`;
 }

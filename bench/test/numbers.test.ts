@@ -72,7 +72,7 @@ test('the table names floor, peers, ratio and what was used', () => {
       peers: [{ what: 'cp -rs', values: [8] }],
       ours: [3],
       wire: { up: 1024, down: 1024 },
-      processes: [{ name: 'watcher', cpu: 1, rss: 50, peak: 60 }],
+      processes: [{ name: 'watcher', cpu: 1, rss: 50, peak: 60, pss: 20 }],
     }),
   ]);
   expect(text).toContain('| 2.00 (walk) | cp -rs 8.00 | 3.00 | 1.50 |');
@@ -80,7 +80,7 @@ test('the table names floor, peers, ratio and what was used', () => {
 });
 
 test('use between two looks: per process, two of one name each with its own', () => {
-  const at = (name: string, cpu: number) => ({ name, cpu, rss: 1, peak: 1 });
+  const at = (name: string, cpu: number) => ({ name, cpu, rss: 1, peak: 1, pss: 1 });
   const used = usedBetween(
     [at('endpoint', 1), at('endpoint', 5)],
     [at('endpoint', 2), at('endpoint', 8), at('new', 1)],

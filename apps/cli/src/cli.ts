@@ -336,9 +336,21 @@ function program(): Command {
     ),
   );
   root.addCommand(
-    oneOf('watch', 'only the watcher, for containers and services', 'lazysync watch -c lazysync.yaml').action(
-      async (options) => (await import('./commands/one-process.ts')).oneProcess('watcher', options),
-    ),
+    oneOf(
+      'watch',
+      'only the watcher, for containers and services; on the file server with --side remote',
+      'lazysync watch -c lazysync.yaml\n  lazysync watch --side remote --root /srv/projects --redis redis://client:6379',
+    )
+      .option('--side <SIDE>', 'remote: watch the disk behind a remote, and tell its pairs at once what changes there')
+      .option('--root <DIR>', 'with --side remote: the folder that is mounted elsewhere')
+      .option('--remote-id <UUID>', 'with --side remote: the id in its marker (default: whichever it carries)')
+      .action(async (options) => {
+        if (options.side === undefined || options.side === 'local') {
+          if (options.root !== undefined || options.remoteId !== undefined)
+            throw usage('The options --root and --remote-id go with --side remote.');
+          await (await import('./commands/one-process.ts')).oneProcess('watcher', options);
+        } else await (await import('./commands/watch-remote.ts')).watchRemote(options);
+      }),
   );
   root.addCommand(
     oneOf('work', 'only the worker, for containers and services', 'lazysync work -c lazysync.yaml').action(

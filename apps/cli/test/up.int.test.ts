@@ -91,6 +91,8 @@ describe('up', () => {
           lastChange: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
           redis: 'up',
           watchers: [{ pid: expect.any(Number), host: expect.any(String) }],
+          serverWatchers: [],
+          remoteScan: expect.objectContaining({ folders: expect.any(Number), oldestMs: expect.any(Number) }),
           worker: [{ pid: expect.any(Number), host: expect.any(String) }],
         },
       ],

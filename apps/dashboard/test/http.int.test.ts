@@ -37,6 +37,8 @@ test('the API says of each pair what status --json says', async () => {
     lastChange: '2025-01-02T03:04:05.000Z',
     redis: 'up',
     watchers: [{ pid: 4711, host: 'box' }],
+    serverWatchers: [],
+    remoteScan: null,
     worker: [{ pid: 4712, host: 'box' }],
     why: null,
     progress: null,

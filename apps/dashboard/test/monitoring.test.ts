@@ -28,6 +28,8 @@ const report: PairReport = {
     lastChange: null,
     redis: 'up',
     watchers: [{ pid: 12, host: 'box' }],
+    serverWatchers: [],
+    remoteScan: null,
     worker: [],
   },
   why: null,

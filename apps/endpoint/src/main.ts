@@ -3,10 +3,14 @@
  * It may get stuck in a dead mount and can then not be ended, so it holds nothing that anybody waits for, and it ends with
  * its parent.
  */
+import module from 'node:module';
 import { keepMemorySmall } from '@lazysync/ops';
 import { createEndpointServer, type FromEndpoint, type ToEndpoint } from '@lazysync/replica';
 import { createInotifyHub } from '@lazysync/watch';
 import { openRemote } from './remote.ts';
+
+/** ms after the start: everything is loaded by then. */
+const FLUSH_MS = 2_000;
 
 const channel = process.send?.bind(process);
 if (channel === undefined) {
@@ -26,6 +30,9 @@ const send = (message: FromEndpoint): void => {
 };
 
 keepMemorySmall();
+// It ends by being killed, which would write down nothing of what was compiled for the next start.
+setTimeout(() => module.flushCompileCache(), FLUSH_MS).unref();
+
 const hub = createInotifyHub();
 const server = createEndpointServer({ send, open: (wish) => openRemote(wish, hub, send) });
 

@@ -2,7 +2,16 @@
  * Looks at all paths of a job at once: a round trip for many. The acts have their own preconditions, so what is seen here
  * may be old by then.
  */
-import { ABSENT, type Cause, depthOf, type Entry, nameOf, parentOf, type RelPath } from '@lazysync/event-model';
+import {
+  ABSENT,
+  type Cause,
+  type ChangeEvent,
+  depthOf,
+  type Entry,
+  nameOf,
+  parentOf,
+  type RelPath,
+} from '@lazysync/event-model';
 import type { PairPorts } from './ports.ts';
 
 /** A path of a job: why it is looked at, and what was seen. */
@@ -13,10 +22,21 @@ export interface Task {
   remote?: Entry;
   /** No row knew it when it was looked at. */
   isNew?: boolean;
+  /** Told by a watcher beside the remote's disk: the mount's caches may be older. */
+  pushed?: ChangeEvent;
 }
 
 /** From so many names in one folder on, the folder is listed: on a mount the kernel looks up one name in it at a time. */
 const LISTED = 6;
+
+async function lookAfresh(ports: PairPorts, tasks: readonly Task[]): Promise<void> {
+  if (tasks.length === 0) return;
+  const entries = await ports.remote.freshLook(tasks.map(({ path }) => path));
+  tasks.forEach((task, i) => {
+    const entry = entries[i];
+    if (entry !== undefined) task.remote = entry;
+  });
+}
 
 async function lookEach(ports: PairPorts, tasks: readonly Task[]): Promise<void> {
   if (tasks.length === 0) return;
@@ -63,13 +83,17 @@ export async function lookAhead(ports: PairPorts, tasks: readonly Task[]): Promi
     task.isNew = ports.base.get(task.path) === null;
   });
   // What is new here needs a look there, too: is its name free?
-  const news = tasks.filter(({ isNew, local }) => isNew === true && local?.kind !== 'absent');
+  const pushed = tasks.filter((task) => task.pushed !== undefined);
+  const news = tasks.filter(
+    ({ isNew, local, pushed: told }) => isNew === true && local?.kind !== 'absent' && told === undefined,
+  );
   const known = new Set(news);
   await Promise.all([
+    lookAfresh(ports, pushed),
     lookAtNew(ports, news),
     lookEach(
       ports,
-      tasks.filter((task) => task.cause.side !== 'local' && !known.has(task)),
+      tasks.filter((task) => task.cause.side !== 'local' && task.pushed === undefined && !known.has(task)),
     ),
   ]);
 }

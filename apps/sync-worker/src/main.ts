@@ -26,6 +26,7 @@ import { createEndpointPool, type EndpointPool } from '@lazysync/replica';
 import { followFile } from '@lazysync/watch';
 import { answerQuestions } from './answers.ts';
 import { openPair } from './open-pair.ts';
+import { probeLater } from './probe-later.ts';
 import { retryProblems } from './retry-problems.ts';
 import { keepTrashSmall } from './trash-keeper.ts';
 import { workPair } from './work-pair.ts';
@@ -77,7 +78,7 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
     log.error({ pair: id }, outcome.message);
     return;
   }
-  const { ports, turnAnchor, onRemote, breakOff, close } = outcome.pair;
+  const { ports, probeRemote, turnAnchor, onRemote, breakOff, close } = outcome.pair;
   scope.own(`pair ${id}`, close);
   const working = await workPair(ports, {
     boot,
@@ -109,6 +110,14 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
     },
   });
   scope.own(`lane of ${id}`, () => lane.close(CLOSE_MS));
+  if (probeRemote !== null) {
+    const unprobed = probeLater({
+      ready: () => ports.base.meta('ready') === boot,
+      probe: probeRemote,
+      failed: (error) => log.debug({ pair: id, err: error }, 'the remote could not be probed'),
+    });
+    scope.own(`probe of ${id}`, unprobed);
+  }
   const retry = retryProblems({
     problems: () => ports.base.problems(),
     publish: (events) => publisher.publish(events),

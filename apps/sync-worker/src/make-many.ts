@@ -28,9 +28,14 @@ export async function makeMany(
   const again: RelPath[] = [];
   const acts: Act[] = [];
   const changes = [...written];
-  const outcomes = await ports.local.carryOut(made.map(({ step }) => ({ slot: '', step })));
+  // ORDER: folders first; then the stubs of one folder come together, and are made in one go.
+  const all = [
+    ...made.filter(({ step }) => step.kind === 'make-directory'),
+    ...made.filter(({ step }) => step.kind !== 'make-directory'),
+  ];
+  const outcomes = await ports.local.carryOut(all.map(({ step }) => ({ slot: '', step })));
   outcomes.forEach((outcome, i) => {
-    const one = made[i];
+    const one = all[i];
     if (one === undefined) return;
     const { step, view, why } = one;
     if (outcome.kind !== 'done') {

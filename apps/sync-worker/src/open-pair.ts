@@ -20,6 +20,7 @@ import {
 import { createHolds } from './holds.ts';
 import { createHydration, type HydrationPolicy } from './hydration.ts';
 import { createIgnoreRules } from './ignore-rules.ts';
+import { createListAhead } from './list-ahead.ts';
 import type { PairPorts } from './ports.ts';
 import type { RemoteHeard } from './work-pair.ts';
 
@@ -41,6 +42,8 @@ export interface PairConfig {
 
 export interface OpenedPair {
   readonly ports: PairPorts;
+  /** Finds out what the remote's file system can do. Rejects with RemoteOffline. null: it is known. */
+  readonly probeRemote: (() => Promise<void>) | null;
   readonly turnAnchor: (to: 'remote' | 'self') => void;
   /** Tells at once, and then at each change, whether the remote answers. */
   readonly onRemote: (hear: (heard: RemoteHeard) => void) => void;
@@ -57,6 +60,8 @@ export type OpenOutcome =
 const DOWNLOADS = 32;
 /** Between two tries at a remote that does not answer at the start, ms. */
 const RETRY_MS = 1_000;
+/** Listings that were made before the first job came are good for it for so long, ms. */
+const AHEAD_LASTS_MS = 20_000;
 const COMPARE_LIMIT = 8 << 20;
 
 /** Held for as long as the process lives: not released by a stopped process or a blocked event loop, only by death. */
@@ -94,13 +99,19 @@ async function prepare(
   base: Base,
   replica: Replica,
   pair: string,
+  quick: boolean,
 ): Promise<string | { readonly uuid: string; readonly probe: Probe }> {
   const key = `uuid-${replica.side}`;
-  const outcome = await replica.prepare({ pair, known: base.meta(key) || null, fresh: randomUUID() });
+  const outcome = await replica.prepare({ pair, known: base.meta(key) || null, fresh: randomUUID(), quick });
   if (outcome.kind === 'refused') return outcome.message;
   base.setMeta(key, outcome.uuid);
-  const probe = JSON.stringify(outcome.probe, (_key, one: unknown) => (typeof one === 'bigint' ? one.toString() : one));
-  base.setMeta(`probe-${replica.side}`, probe);
+  const { fsType, seesAllChanges, readOnly, listingCacheMs, foldsCase } = outcome.probe;
+  const facts = { fsType, seesAllChanges, readOnly, listingCacheMs, foldsCase };
+  // What trials have shown at an earlier start stays known until they are made again.
+  const before = JSON.parse(base.meta(`probe-${replica.side}`) ?? '{}') as object;
+  const probe = quick && !seesAllChanges ? { ...before, ...facts } : outcome.probe;
+  const plain = (_key: string, one: unknown): unknown => (typeof one === 'bigint' ? one.toString() : one);
+  base.setMeta(`probe-${replica.side}`, JSON.stringify(probe, plain));
   return outcome;
 }
 
@@ -178,7 +189,12 @@ export async function openPair(
     // RACE: the last call of a dead worker's endpoint may land late: the next one acts only when that process is gone.
     lock: path.join(config.state, 'endpoint.lock'),
   });
+  const rules = createIgnoreRules(config.ignore, local, remote, config.local);
+  // Reads may run ahead of everything: a first walk begins while the folders are still being prepared.
+  const began = performance.now();
+  let ahead = base.hasBelow(ROOT) ? null : createListAhead({ replica: remote, ignored: rules.ignored });
   const close = async (): Promise<void> => {
+    ahead?.stop();
     await Promise.allSettled([local.close(), remote.close()]);
     base.close();
     fs.closeSync(lock);
@@ -190,7 +206,7 @@ export async function openPair(
     await close();
     return { kind: 'refused', why: 'root', message };
   };
-  const here = await prepare(base, local, config.id);
+  const here = await prepare(base, local, config.id, false);
   if (typeof here === 'string') return refused(here);
   const turnAnchor = (to: 'remote' | 'self'): void => pointAnchor(config.local, to, config.remote);
   const stop = (): void => {
@@ -199,7 +215,7 @@ export async function openPair(
   };
   signal.addEventListener('abort', stop, { once: true });
   const there = await answered(
-    () => prepare(base, remote, config.id),
+    () => prepare(base, remote, config.id, true),
     signal,
     (error) => {
       log.warn({ pair: config.id, err: error }, 'the remote does not answer; the pair waits for it');
@@ -217,7 +233,6 @@ export async function openPair(
   if (typeof there === 'string') return refused(there);
   turnAnchor('remote');
   base.clearProblem(ROOT);
-  const rules = createIgnoreRules(config.ignore, local, remote, config.local);
   const ports: PairPorts = {
     pair: config.id,
     base,
@@ -237,6 +252,14 @@ export async function openPair(
     inlineLimit: config.inlineLimit,
     downloads: DOWNLOADS,
     keepOverwritten: config.keepOverwritten,
+    ahead: () => {
+      const taken = ahead;
+      ahead = null;
+      if (performance.now() - began < AHEAD_LASTS_MS) return taken;
+      // Nobody came for a long time (no watcher ran): what was listed then is no news.
+      taken?.stop();
+      return null;
+    },
   };
   const onRemote = (hear: (heard: RemoteHeard) => void): void => {
     const tell = (): void => {
@@ -248,5 +271,20 @@ export async function openPair(
     remote.onState(tell);
     tell();
   };
-  return { kind: 'opened', pair: { ports, turnAnchor, onRemote, breakOff: () => remote.close(), close } };
+  const probeRemote = async (): Promise<void> => {
+    const found = await prepare(base, remote, config.id, false);
+    if (typeof found === 'string') log.warn({ pair: config.id }, found);
+  };
+  const known = there.probe.seesAllChanges;
+  return {
+    kind: 'opened',
+    pair: {
+      ports,
+      probeRemote: known ? null : probeRemote,
+      turnAnchor,
+      onRemote,
+      breakOff: () => remote.close(),
+      close,
+    },
+  };
 }

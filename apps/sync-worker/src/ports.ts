@@ -4,6 +4,7 @@ import type { EventOutcome, Policy, RelPath, SyncEvent } from '@lazysync/event-m
 import type { Replica } from '@lazysync/replica';
 import type { Holds } from './holds.ts';
 import type { Hydration } from './hydration.ts';
+import type { ListAhead } from './list-ahead.ts';
 
 /** Waits that are owned by somebody else: the process, or a simulation. */
 export interface PairTimers {
@@ -48,6 +49,8 @@ export interface PairPorts {
   readonly downloads: number;
   /** Left out: they are kept. */
   readonly keepOverwritten?: boolean;
+  /** The remote's listings, begun before the first job came: only for a base that holds nothing. Taken once. */
+  readonly ahead?: () => ListAhead | null;
   /** Left out: the process's own. */
   readonly timers?: PairTimers;
 }

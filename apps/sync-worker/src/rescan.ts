@@ -18,6 +18,7 @@ import {
 } from '@lazysync/event-model';
 import type { Listing, Replica } from '@lazysync/replica';
 import { massDelete } from './holds.ts';
+import { createListAhead, type ListAhead } from './list-ahead.ts';
 import { lookAt } from './look.ts';
 import { isQuickMake, type Made, makeMany } from './make-many.ts';
 import type { PairPorts } from './ports.ts';
@@ -26,6 +27,8 @@ import { type PathSettler, type Seen, settling } from './settle-path.ts';
 import { sideBySide } from './side-by-side.ts';
 
 const FOLDERS_AT_ONCE = 64;
+/** Of those that were listed ahead: small steps, so that the first ones are there at once. */
+const FIRST_AT_ONCE = 16;
 const BOTH: Cause = { side: 'both', hydrate: false };
 
 type Later = { readonly path: RelPath; readonly seen: Seen };
@@ -62,7 +65,6 @@ export interface Rescan {
 
 export function createRescan(ports: PairPorts, settler: PathSettler, progress: (now: RescanProgress) => void): Rescan {
   const { base } = ports;
-
   function reportUnsyncable(listing: Listing | undefined, replica: Replica, visited: Set<RelPath>): void {
     if (listing?.kind !== 'listing') return;
     for (const name of listing.unsyncable) {
@@ -140,6 +142,19 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     }
     // Steps that broke off in paths that are nowhere any more are nobody else's to look after.
     else await replayJournal(ports);
+    // ORDER: asked before anything is made.
+    const ahead =
+      root === ROOT && !base.hasBelow(ROOT)
+        ? (ports.ahead?.() ?? createListAhead({ replica: ports.remote, ignored: ports.ignored }))
+        : null;
+    try {
+      await walk(root, ahead);
+    } finally {
+      ahead?.stop();
+    }
+  }
+
+  async function walk(root: RelPath, ahead: ListAhead | null): Promise<void> {
     const deletes: Later[] = [];
     const visited = new Set<RelPath>();
     const troubled = new Set(base.problems().map((one) => one.path));
@@ -147,9 +162,12 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     let total = 0;
     const level: RelPath[] = [root];
     while (level.length > 0) {
-      const chunk = level.splice(0, FOLDERS_AT_ONCE);
+      const chunk = level.splice(0, ahead === null ? FOLDERS_AT_ONCE : FIRST_AT_ONCE);
       const queries = chunk.map((path) => ({ path }));
-      const [here, there] = await Promise.all([ports.local.list(queries), ports.remote.list(queries)]);
+      const [here, there] = await Promise.all([
+        ports.local.list(queries),
+        ahead === null ? ports.remote.list(queries) : ahead.take(chunk),
+      ]);
       const made: Made[] = [];
       const changes: BaseChange[] = [];
       const later: Later[] = [];

@@ -16,6 +16,7 @@ import { IGNORE_FILE } from './ignore-rules.ts';
 import { lookAt } from './look.ts';
 import { lookAhead, type Task } from './look-ahead.ts';
 import type { PairPorts } from './ports.ts';
+import { createRepeats, isKnown, isStale } from './pushed.ts';
 import { quickLap } from './quick-lap.ts';
 import { type PathSettler, type Seen, settling } from './settle-path.ts';
 import { sideBySide, type Work } from './side-by-side.ts';
@@ -25,6 +26,8 @@ import type { Uploads } from './uploads.ts';
 export interface ChangesetWorker {
   /** Rejects with `RemoteOffline` or `PairHeld`: then the job stays at the head, and running it again is harmless. */
   work(changeset: Changeset, signal: AbortSignal): Promise<readonly EventOutcome[]>;
+  /** Nothing is told again from now on. */
+  stop(): void;
 }
 
 type Say = (path: RelPath, outcome: string) => void;
@@ -47,12 +50,13 @@ function tasksOf(events: readonly SyncEvent[], ports: PairPorts): Task[] {
   for (const event of events) {
     if (event.kind === 'rescan' || event.kind === 'command' || event.kind === 'staged') continue;
     const cause: Cause = { side: event.side, hydrate: event.kind === 'access' && isWanted(ports, event.path) };
-    const known = tasks.get(event.path);
-    if (known === undefined) tasks.set(event.path, { path: event.path, cause });
+    let task = tasks.get(event.path);
+    if (task === undefined) tasks.set(event.path, (task = { path: event.path, cause }));
     else {
-      const side = known.cause.side === cause.side ? cause.side : 'both';
-      known.cause = { side, hydrate: known.cause.hydrate || cause.hydrate };
+      const side = task.cause.side === cause.side ? cause.side : 'both';
+      task.cause = { side, hydrate: task.cause.hydrate || cause.hydrate };
     }
+    if (event.kind !== 'access' && event.pushed !== undefined) task.pushed = event;
   }
   return [...tasks.values()];
 }
@@ -165,7 +169,10 @@ export function createChangesetWorker(
     };
   }
 
+  const repeats = createRepeats(ports);
+
   return {
+    stop: () => repeats.stop(),
     async work(changeset, signal) {
       const outcomes: EventOutcome[] = [];
       const say: Say = (path, outcome) => {
@@ -200,7 +207,12 @@ export function createChangesetWorker(
         await rescan(ROOT);
         return [...outcomes, ...changeset.events.map(({ path }) => ({ path, outcome: 'looked at everything' }))];
       }
-      const tasks = tasksOf(changeset.events, ports);
+      const known = changeset.events.filter((event) => isKnown(event, base));
+      for (const { path } of known) say(path, 'as it is known');
+      const tasks = tasksOf(
+        changeset.events.filter((event) => !known.includes(event)),
+        ports,
+      );
       if (tasks.length === 0) return outcomes;
       await lookAhead(ports, tasks);
       const [strays, rest, gone] = inOrder(tasks);
@@ -217,6 +229,8 @@ export function createChangesetWorker(
         signal,
       );
       await settleAll(gone, say, signal);
+      for (const { pushed, remote } of tasks)
+        if (pushed?.pushed !== undefined && isStale(pushed.pushed, remote)) repeats.again(pushed);
       if (tasks.some((task) => task.path === IGNORE_FILE) && (await ports.reloadIgnored())) await rescan(ROOT);
       return outcomes;
     },

@@ -262,6 +262,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     async close() {
       closed = true;
       idleTimer?.cancel();
+      worker.stop();
       await Promise.all([transfers.close(), uploads.close(), sweeper.close()]);
       enter('stopped');
     },

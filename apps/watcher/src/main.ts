@@ -20,6 +20,7 @@ import {
   announce,
   createPublisher,
   laneCounts,
+  listPresence,
   onLaneLost,
   onLookRequest,
   openRedis,
@@ -27,6 +28,8 @@ import {
   PublisherClosed,
   type RedisLink,
   RedisUnreachable,
+  registerAtRemote,
+  tellScan,
 } from '@lazysync/queue';
 import { createEndpointPool, createIgnore, type EndpointPool } from '@lazysync/replica';
 import { createInotifyHub, followFile, type InotifyHub } from '@lazysync/watch';
@@ -102,6 +105,7 @@ async function startPair(
       settleMs: settings.settle,
       againMs: settings.hydrate.again,
       startDone,
+      served: async () => (await listPresence(redis, pair.id, 'server-watcher')).length > 0,
       base,
       endpoint,
       outbox,
@@ -124,6 +128,13 @@ async function startPair(
     scope.own(`marker of ${pair.id}`, () => marker.close());
     const presence = announce(redis, pair.id, 'watcher', { pid: process.pid, host: os.hostname() });
     scope.own(`presence at ${pair.id}`, () => presence.close());
+    const telling = tellScan(redis, pair.id, watched.scan);
+    scope.own(`scan of ${pair.id}`, () => telling.close());
+    const uuid = base.reader().meta('uuid-remote');
+    if (uuid !== null) {
+      const registration = registerAtRemote(redis, uuid, pair.id);
+      scope.own(`registration of ${pair.id}`, () => registration.close());
+    }
     const asked = onLookRequest(redis, pair.id, watched.look, (err) => log.warn({ err }, 'a look failed'));
     scope.own(`looks at ${pair.id}`, () => asked.close());
   } catch (error) {

@@ -4,7 +4,15 @@
  */
 
 import type { BaseReader } from '@lazysync/base';
-import { type ChangeEvent, isOwn, type RelPath, type RescanEvent, ROOT, type SyncEvent } from '@lazysync/event-model';
+import {
+  type ChangeEvent,
+  isOwn,
+  parentOf,
+  type RelPath,
+  type RescanEvent,
+  ROOT,
+  type SyncEvent,
+} from '@lazysync/event-model';
 import { type Logger, withDeadline } from '@lazysync/ops';
 import { type Endpoint, type EndpointListener, type Probe, RemoteOffline } from '@lazysync/replica';
 import {
@@ -20,6 +28,8 @@ import {
   type LocalWatch,
   type Lost,
   linksIn,
+  type RemoteScanner,
+  type ScanFacts,
   type Scanner,
   type ScanResult,
   type Settle,
@@ -36,6 +46,8 @@ export interface WatchOptions {
   readonly watch: LocalWatch;
   /** ms between scans of the remote, or null: as its file system needs it. */
   readonly remoteScanMs: number | null;
+  /** Does somebody beside the remote's disk tell of everything that changes there? Asked every few seconds. */
+  readonly served: () => Promise<boolean>;
   /** ms of quiet after which what happened at a path leaves. */
   readonly settleMs: number;
   /** ms for which an open of a copy counts when a new version takes the copy away. */
@@ -53,6 +65,8 @@ export interface WatchOptions {
 export interface WatchedPair {
   /** Looks at both sides again and publishes what it finds. */
   readonly look: Look;
+  /** How the remote is scanned. */
+  readonly scan: () => ScanFacts & { readonly everyMs: number; readonly pushed: boolean };
   stop(): Promise<void>;
 }
 
@@ -62,6 +76,9 @@ const SCAN_MOUNT = 2_000;
 const SCAN_CACHING_MOUNT = 5_000;
 const SCAN_LOCAL_DISK = 60_000;
 const SCAN_LOCAL = 300_000;
+/** Where a watcher beside the remote's disk tells of everything: only for what it may have missed. */
+const SCAN_SERVED = 3_600_000;
+const ASK_SERVED = 3_000;
 /** From one scan for something that was lost to the next, ms. */
 const LOST_PAUSE = 5_000;
 /** How often it is asked whether the worker has carried out the start scan, ms. */
@@ -87,10 +104,22 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   ];
   /** Accesses of stubs whose own change has not left yet: they follow it, or the worker would not know the path. */
   const following = new Set<RelPath>();
-  let started = false;
   /** The start scan is carried out: until then everything differs from the base, and scans tell nothing. */
   let ready = false;
+  /** Changes of the remote are pushed. */
+  let served = false;
+  /** Something happened in local meanwhile. */
+  let missed = false;
   let stopped = false;
+
+  /**
+   * Until the start scan is carried out it stands before everything else in the lane, and most of what is told of is of
+   * its making: a million stubs, say. What comes meanwhile is looked for once, right after it.
+   */
+  const postponed = (): boolean => {
+    if (!ready) missed = true;
+    return !ready;
+  };
 
   // ------------------------------------------------------------------------------------------------ what comes out
 
@@ -148,8 +177,8 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   const lost = (side: 'local' | 'remote', scan: () => Scanner, what: Lost): void => {
     if (stopped) return;
     log.warn({ side, kind: what.kind, mend: what.mend }, what.message);
-    // Without enough watches the regular scans find the rest, later.
-    if (what.kind === 'watch-limit') return;
+    // Without enough watches the regular scans find the rest, later. Both sides are looked at when the start is done.
+    if (what.kind === 'watch-limit' || postponed()) return;
     const going = nudges.get(side);
     if (going === undefined) nudge(side, scan);
     else going.again = true;
@@ -179,27 +208,36 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   };
 
   const localListener: HintListener = {
+    // A delete that was seen is worth more than one that a scan infers.
     onHint: (hint) => {
-      settle.hint(hint);
+      if (hint.kind === 'delete' || !postponed()) settle.hint(hint);
       recent.changed(hint.path);
     },
     onOpen: (path) => recent.opened(path),
     onLost: (what) => lost('local', () => localScan, what),
     onWriting: (path, writing) => settle.writing('local', path, writing),
-    onListing: (path, open) => access.listing(path, open),
+    onListing: (path, open) => {
+      remoteScan.touch(path);
+      access.listing(path, open);
+    },
     onMoved: (from, to) => access.moved(from, to),
   };
 
   const remoteListener: EndpointListener = {
     onHint: (hint) => {
-      if (!isOwn(hint.path) && !ignored(hint.path, false)) settle.hint(hint);
+      if (isOwn(hint.path) || ignored(hint.path, false)) return;
+      remoteScan.touch(parentOf(hint.path));
+      settle.hint(hint);
     },
     onLost: (what) => {
       lost('remote', () => remoteScan, what);
       // RACE: opens were among what was dropped.
       if (what.kind === 'overflow') access.sweep(directories());
     },
-    onOpen: (path) => access.opened(path),
+    onOpen: (path) => {
+      remoteScan.touch(parentOf(path));
+      access.opened(path);
+    },
   };
 
   const source = createLocalSource({
@@ -208,6 +246,8 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     listener: localListener,
     hub: options.hub,
     ignored,
+    later: true,
+    postponed,
   });
   const remote = endpoint.watch(remoteListener);
 
@@ -231,10 +271,11 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     },
   });
 
-  const remoteScan: Scanner = createRemoteScan({
+  const remoteScan: RemoteScanner = createRemoteScan({
     timers,
     done: troubleOf('remote'),
-    intervalMs: () => interval,
+    intervalMs: () => (served ? SCAN_SERVED : interval),
+    inRounds: () => options.remoteScanMs === null && !probe.seesAllChanges && !served,
     ports: {
       async check() {
         const uuid = base.reader().meta('uuid-remote');
@@ -254,8 +295,26 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   });
 
   const offState = endpoint.onState((state) => {
-    if (state === 'up' && started) remoteScan.nudge();
+    if (state === 'up' && ready) remoteScan.nudge();
   });
+
+  /** ORDER: one scan at each turn: what happened before the other one saw everything, or after it had gone, is found. */
+  const askServed = async (): Promise<void> => {
+    let now = served;
+    try {
+      now = await options.served();
+    } catch (error) {
+      log.debug({ err: error }, 'could not tell whether the remote is watched beside its disk');
+    }
+    if (stopped) return;
+    if (now !== served) {
+      served = now;
+      log.info({ served }, now ? 'changes of the remote are pushed by its server' : 'the remote is polled again');
+      if (ready) remoteScan.nudge();
+    }
+    servedTimer = timers.after(ASK_SERVED, () => void askServed());
+  };
+  let servedTimer: { cancel(): void } | undefined;
 
   // -------------------------------------------------------------------------------------------------- start and stop
 
@@ -269,6 +328,20 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     }
   };
 
+  /**
+   * ORDER: folders that the first look has made are watched only from here on. Nobody of ours has read their stubs, so
+   * what was touched in them was opened; arming all of them again would forget that.
+   */
+  const armStubs = async (): Promise<void> => {
+    try {
+      access.sweep((await remote.rewatch(directories())).fresh);
+    } catch (error) {
+      // Nothing can be opened through it either, and its scan watches what it finds.
+      if (!(error instanceof RemoteOffline)) throw error;
+    }
+    access.rearm(directories());
+  };
+
   /** The worker's first look reads each stub, which moves its atime: after it they are armed as a whole. */
   const whenReady = async (): Promise<void> => {
     ready = await options.startDone(base.reader());
@@ -278,11 +351,11 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       return;
     }
     log.debug('the start scan is carried out');
-    // ORDER: folders that the first look has made are watched only from here on. Nobody of ours has read their stubs, so
-    // what was touched in them was opened; arming all of them again would forget that.
-    access.sweep((await remote.rewatch(directories())).fresh);
-    access.rearm(directories());
-    remoteScan.nudge();
+    await armStubs();
+    remoteScan.start();
+    await source.choose(base.reader().counts().entries);
+    log.info({ local: options.local, uses: source.uses(), everyMs: interval }, 'watching');
+    if (missed) localScan.nudge();
   };
   const pollReady = (): void => {
     whenReady().catch((error: unknown) => {
@@ -300,20 +373,24 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     await source.stop();
     throw error;
   }
-  log.info({ local: options.local, uses: source.uses(), everyMs: interval }, 'watching');
+  log.info(
+    { local: options.local, everyMs: interval },
+    'the kernel tells of what happens; the start scan is asked for',
+  );
   outbox.push([{ kind: 'rescan', side: 'local', path: ROOT, why: 'start' }]);
-  started = true;
-  remoteScan.start();
   localScan.start(SCAN_LOCAL);
   pollReady();
+  void askServed();
 
   return {
+    scan: () => ({ ...remoteScan.facts(), everyMs: served ? SCAN_SERVED : interval, pushed: served }),
     look: createLook({ source, remote, localScan, remoteScan, settle, outbox, cacheMs: probe.listingCacheMs, timers }),
     async stop() {
       if (stopped) return;
       stopped = true;
       offState();
       readyTimer?.cancel();
+      servedTimer?.cancel();
       access.stop();
       // What the kernel has told is worth more in the lane than found again by the next start's scan.
       await source.poll();

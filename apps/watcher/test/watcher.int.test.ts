@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { relPath } from '@lazysync/event-model';
-import { requestLook } from '@lazysync/queue';
+import { announce, pairsAtRemote, requestLook } from '@lazysync/queue';
 import { afterEach, expect, test } from 'vitest';
 import { until, World } from './support/watched-world.ts';
 
@@ -176,4 +176,38 @@ test('hydrate.again: a copy that was opened lately and is a stub again counts as
   for (const name of ['g', 'f']) stub(name);
   await until(() => world.has('access', 'local', 'f'), 'the copy that was read is asked for');
   expect(world.has('access', 'local', 'g')).toBe(false);
+});
+
+test('what is made during the start scan is told once, right after it; a delete is told as it was seen', async () => {
+  const { promise, resolve: carriedOut } = Promise.withResolvers<void>();
+  world = new World();
+  await world.begin();
+  await world.prepareBase();
+  await world.stub('d/kept', 'd/gone');
+  world.startScan = promise;
+  world.spawn();
+  await until(() => world.events.some((event) => event.kind === 'rescan'), `the start\n${world.said}`);
+  writeFileSync(world.local('d/new'), 'x');
+  mkdirSync(world.local('folder/below'), { recursive: true });
+  writeFileSync(world.local('folder/below/f'), 'x');
+  rmSync(world.local('d/gone'));
+  carriedOut();
+  await until(() => world.has('create', 'local', 'd/new'), `the new file\n${world.said}`);
+  await until(() => world.has('create', 'local', 'folder/below/f'), 'the file in new folders');
+  await until(() => world.has('delete', 'local', 'd/gone'), 'the delete');
+  const gone = world.events.find((event) => event.kind === 'delete');
+  expect(gone).toMatchObject({ path: 'd/gone', seen: true });
+  expect(world.events.some((event) => event.kind !== 'rescan' && event.path === 'd/kept')).toBe(false);
+  // Folders that were made meanwhile are watched.
+  writeFileSync(world.local('folder/below/later'), 'x');
+  await until(() => world.has('create', 'local', 'folder/below/later'), 'a file made later');
+});
+
+test('while somebody beside the disk tells of changes the remote is not polled; afterwards it is again', async () => {
+  await running('d/f');
+  const there = announce(world.link, 'p', 'server-watcher', { pid: 1, host: 'server' });
+  await until(() => world.said.includes('pushed by its server'), `word of it\n${world.said}`);
+  expect(await pairsAtRemote(world.link, 'uuid-of-remote')).toEqual(['p']);
+  await there.close();
+  await until(() => world.said.includes('polled again'), `word of its end\n${world.said}`);
 });

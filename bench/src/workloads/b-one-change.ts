@@ -6,6 +6,7 @@ import type { Where } from '../options.ts';
 import type { Place } from '../place.ts';
 import { startProgram } from '../program.ts';
 import type { Bench, Goal, Row } from '../row.ts';
+import { startServerWatcher } from '../server-watcher.ts';
 import { makeTree } from '../trees.ts';
 import { msUntil } from '../until.ts';
 
@@ -38,8 +39,9 @@ async function remote(bench: Bench, place: Place, count: number, how: string): P
   const all: number[] = [];
   for (let at = 1; at <= count; at++) {
     bench.say(`${place.where}: remote -> local, ${how}, ${at} of ${count}`);
-    fs.writeFileSync(path.join(place.backing, `far-${at}.txt`), 'new there');
-    const here = path.join(place.local, `far-${at}.txt`);
+    const name = `far-${how.slice(0, 2)}-${at}.txt`;
+    fs.writeFileSync(path.join(place.backing, name), 'new there');
+    const here = path.join(place.local, name);
     const there = (): boolean => fs.lstatSync(here, { throwIfNoEntry: false }) !== undefined;
     all.push((await msUntil(here, there, LIMIT_MS, EVERY_MS)) / 1000);
   }
@@ -71,6 +73,15 @@ async function measure(bench: Bench, where: Where): Promise<Row[]> {
       await program.rest();
       const { creates, edits } = await local(bench, place, count);
       const far = await remote(bench, place, count, slow ? 'by polling' : 'seen by the kernel');
+      let pushed: number[] = [];
+      if (slow) {
+        const server = await startServerWatcher(place, program);
+        try {
+          pushed = await remote(bench, place, count, 'with a watcher on the server');
+        } finally {
+          await server.stop();
+        }
+      }
       const common = { workload: 'b', where, unit: 's', peers: [] } as const;
       const of = (what: string, values: number[], share: number, goal: Goal | null): Row => ({
         ...common,
@@ -85,6 +96,12 @@ async function measure(bench: Bench, where: Where): Promise<Row[]> {
         of('edit, local -> remote', edits, 0.5, most(0.9)),
         of(`remote -> local, ${slow ? 'polling, dcache_timeout=1' : 'one host'}`, far, 0.5, null),
         of(`remote -> local, ${slow ? 'polling, dcache_timeout=1' : 'one host'}`, far, 0.95, most(4)),
+        ...(slow
+          ? [
+              of('remote -> local, watcher on the server', pushed, 0.5, most(0.3)),
+              of('remote -> local, watcher on the server', pushed, 0.95, null),
+            ]
+          : []),
       ];
     } finally {
       await program.stop();

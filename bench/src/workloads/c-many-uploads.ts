@@ -3,10 +3,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { floor } from '../floor.ts';
 import type { Where } from '../options.ts';
-import type { Place } from '../place.ts';
+import type { Place, Wire } from '../place.ts';
 import { startProgram } from '../program.ts';
 import type { Bench, Goal, Row } from '../row.ts';
 import { runsOf } from '../row.ts';
+import { type ServerWatcher, startServerWatcher } from '../server-watcher.ts';
 import { msUntil } from '../until.ts';
 
 const BYTES = 4096;
@@ -30,42 +31,65 @@ function write(place: Place, prefix: string, files: number, folders: number): vo
     fs.writeFileSync(path.join(place.local, `${prefix}${at % folders}`, `f${at}`), content);
 }
 
-async function measure(bench: Bench, where: Where, folders: number, most: number): Promise<Row> {
+interface Uploads {
+  readonly where: Where;
+  readonly folders: number;
+  /** A watcher runs beside the remote's disk. */
+  readonly served: boolean;
+  readonly goal: Goal | null;
+}
+
+async function measure(bench: Bench, { where, folders, served, goal }: Uploads): Promise<Row[]> {
   return await bench.at(where, async (place) => {
     const files = bench.size(1_000, 10);
-    const floors = await runsOf(bench, `${where}: floor, ${folders} folders`, (run) => {
+    const how = `${folders === 1 ? 'one folder' : `${folders} folders`}${served ? ', watcher on the server' : ''}`;
+    const floors = await runsOf(bench, `${where}: floor, ${how}`, (run) => {
       const root = path.join(place.remote, `by-floor-${run}`);
       fs.mkdirSync(root);
       return floor('create', root, String(files), String(folders));
     });
     const program = await startProgram(place);
+    let server: ServerWatcher | null = null;
+    let jobs = Number.NaN;
     try {
       await program.rest();
-      const goal: Goal | null = where === 'slow' ? { kind: 'most', value: most } : null;
-      let wire = place.wire();
-      let was = wire;
-      const ours = await runsOf(bench, `${where}: lazysync, ${folders} folders`, async (run) => {
-        was = place.wire();
+      if (served) server = await startServerWatcher(place, program);
+      let wire: Wire = { up: 0, down: 0 };
+      const ours = await runsOf(bench, `${where}: lazysync, ${how}`, async (run) => {
+        const before = place.wire();
         const prefix = `r${run}-`;
         write(place, prefix, files, folders);
         const ms = await msUntil('all files', () => arrived(place.backing, prefix) === files, LIMIT_MS, 50);
-        wire = place.wire();
+        const after = place.wire();
+        wire = { up: after.up - before.up, down: after.down - before.down };
         await program.rest();
         return ms / 1000;
       });
-      return {
-        workload: 'c',
-        where,
-        what: `${files.toLocaleString('en-US')} new files of 4 KiB, ${folders === 1 ? 'one folder' : `${folders} folders`}`,
+      const processes = program.processes();
+      if (server !== null) jobs = await server.stop();
+      server = null;
+      const common = { workload: 'c', where, peers: [] } as const;
+      const time: Row = {
+        ...common,
+        what: `${files.toLocaleString('en-US')} new files of 4 KiB, ${how}`,
         unit: 's',
         goal,
         floor: { what: '16 writers, staged and renamed', values: floors },
-        peers: [],
         ours,
-        processes: program.processes(),
-        ...(where === 'slow' ? { wire: { up: wire.up - was.up, down: wire.down - was.down } } : {}),
+        processes,
+        ...(where === 'slow' ? { wire } : {}),
       };
+      const own: Row = {
+        ...common,
+        what: `jobs that ${files.toLocaleString('en-US')} own uploads add, ${how}`,
+        unit: 'jobs',
+        goal: null,
+        floor: null,
+        ours: [jobs / bench.options.runs],
+      };
+      return served ? [time, own] : [time];
     } finally {
+      await server?.stop();
       await program.stop();
     }
   });
@@ -73,10 +97,15 @@ async function measure(bench: Bench, where: Where, folders: number, most: number
 
 export async function manyUploads(bench: Bench): Promise<readonly Row[]> {
   const rows: Row[] = [];
-  for (const where of ['slow', 'plain'] as const) {
-    if (!bench.on(where)) continue;
-    rows.push(await measure(bench, where, 16, 38));
-    rows.push(await measure(bench, where, 1, 140));
+  const most = (value: number): Goal => ({ kind: 'most', value });
+  if (bench.on('slow')) {
+    rows.push(...(await measure(bench, { where: 'slow', folders: 16, served: false, goal: most(38) })));
+    rows.push(...(await measure(bench, { where: 'slow', folders: 16, served: true, goal: most(3) })));
+    rows.push(...(await measure(bench, { where: 'slow', folders: 1, served: false, goal: most(140) })));
+  }
+  if (bench.on('plain')) {
+    for (const folders of [16, 1])
+      rows.push(...(await measure(bench, { where: 'plain', folders, served: false, goal: null })));
   }
   return rows;
 }

@@ -67,6 +67,7 @@ export function createReader(db: Db): ReaderCore {
     `SELECT d.path, e.name, ${E_COLUMNS} FROM entry e JOIN dir d ON d.id = e.dir WHERE e.l_ino = ?`,
   );
   const buried = prepare('SELECT trashed, id FROM tombstone WHERE path = ? ORDER BY id DESC LIMIT 1');
+  const anyMoved = prepare('SELECT 1 FROM moved LIMIT 1');
   const moved = prepare('SELECT from_path FROM moved WHERE path = ?');
   const metaOf = prepare('SELECT value FROM meta WHERE key = ?');
   const COUNT =
@@ -83,7 +84,12 @@ export function createReader(db: Db): ReaderCore {
   const otherPage = pageOf(false);
   const named = (rows: readonly unknown[]): BaseRecord[] =>
     (rows as readonly NamedRow[]).map((row) => fromRow(joinPath(row.path as RelPath, row.name), row));
-  const all = <T>(sql: string, ...input: Input[]): T[] => prepare(sql).all(...input) as T[];
+  const prepared = new Map<string, Statement>();
+  const all = <T>(sql: string, ...input: Input[]): T[] => {
+    let statement = prepared.get(sql);
+    if (statement === undefined) prepared.set(sql, (statement = prepare(sql)));
+    return statement.all(...input) as T[];
+  };
 
   const get = (path: RelPath): BaseRecord | null => {
     if (path === '') return null;
@@ -114,6 +120,8 @@ export function createReader(db: Db): ReaderCore {
       return latest === null ? null : latest.lies;
     },
     movedFrom: (path) => {
+      // Asked for each path of a scan, and nearly always empty.
+      if (anyMoved.get() === undefined) return null;
       for (let at = path; at !== ''; at = parentOf(at)) {
         const found = moved.get(at) as { from_path: string } | undefined;
         if (found !== undefined) return rebase(path, at, found.from_path as RelPath);

@@ -65,22 +65,30 @@ export function openBase(file: string): Base {
   const addMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
   const addCommand = db.prepare('INSERT OR IGNORE INTO command (id, result) VALUES (?, ?)');
 
+  /** The folder that was asked for last: the rows of one folder come one after the other. Known within one transaction. */
+  let lastDir: { readonly path: RelPath; readonly id: number | bigint } | null = null;
   const dirId = (path: RelPath): number | bigint => {
+    if (lastDir?.path === path) return lastDir.id;
     const row = findDir.get(path) as { id: number } | undefined;
-    return row === undefined ? addDir.run(path).lastInsertRowid : row.id;
+    const id = row === undefined ? addDir.run(path).lastInsertRowid : row.id;
+    lastDir = { path, id };
+    return id;
   };
   const dropRow = (path: RelPath): void => {
     const dir = findDir.get(parentOf(path)) as { id: number } | undefined;
     if (dir !== undefined) dropEntry.run(dir.id, nameOf(path));
   };
   const dropBelow = (path: RelPath): void => {
+    lastDir = null;
     dropRowsBelow.run(path, ...rangeBelow(path));
     if (path !== '') dropDirs.run(path, ...rangeBelow(path));
   };
   const put = (record: BaseRecord): void => {
     notRoot(record.path);
     putRow.run(dirId(parentOf(record.path)), nameOf(record.path), ...toCells(record));
-    if (record.kind === 'directory') dirId(record.path);
+    if (record.kind === 'directory') {
+      if (findDir.get(record.path) === undefined) addDir.run(record.path);
+    }
     // Rows left below a file would be taken for things deleted, should a directory come back under its name.
     else if (anyDir.get(record.path, ...rangeBelow(record.path)) !== undefined) dropBelow(record.path);
   };
@@ -120,6 +128,7 @@ export function openBase(file: string): Base {
     return path;
   };
   const apply = (change: BaseChange): void => {
+    if (change.kind !== 'put') lastDir = null;
     switch (change.kind) {
       case 'put':
         put(change.record);
@@ -164,6 +173,7 @@ export function openBase(file: string): Base {
   let inside = false;
   const transaction = (act: () => void): void => {
     if (inside) return act();
+    lastDir = null;
     beginNow.run();
     inside = true;
     try {

@@ -1,6 +1,15 @@
 /** What comes out of the queue is not trusted: a changeset is either wholly good or refused with a reason. */
-import { type Changeset, COMMANDS, type CommandName, type SyncEvent } from './event.ts';
-import { isOwn, parseRelPath } from './rel-path.ts';
+import {
+  type ChangeEvent,
+  type ChangeKind,
+  type Changeset,
+  COMMANDS,
+  type CommandName,
+  type Pushed,
+  type SyncEvent,
+} from './event.ts';
+import { isOwn, parseRelPath, type RelPath } from './rel-path.ts';
+import type { Side } from './side.ts';
 
 export type Decoded =
   | { readonly kind: 'changeset'; readonly changeset: Changeset }
@@ -12,9 +21,46 @@ function isCommand(text: unknown): text is CommandName {
   return COMMANDS.some((name) => name === text);
 }
 
+function count(raw: unknown): number | null {
+  return typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 ? raw : null;
+}
+
+function decodePushed(raw: unknown): Pushed | null {
+  if (typeof raw !== 'object' || raw === null) return null;
+  const { kind, size: bytes, mtimeNs, mode: bits } = raw as Record<string, unknown>;
+  const mode = count(bits);
+  switch (kind) {
+    case 'file': {
+      const size = count(bytes);
+      if (size === null || mode === null || typeof mtimeNs !== 'string' || !/^-?\d{1,30}$/.test(mtimeNs)) return null;
+      return { kind, size, mtimeNs, mode };
+    }
+    case 'directory':
+      return mode === null ? null : { kind, mode };
+    case 'absent':
+    case 'other':
+      return { kind };
+    default:
+      return null;
+  }
+}
+
+function decodeChange(kind: ChangeKind, side: Side, path: RelPath, raw: Record<string, unknown>): ChangeEvent | string {
+  if (path === '') return 'the root itself can not change';
+  const { seen } = raw;
+  if (seen !== undefined && typeof seen !== 'boolean') return 'seen is no boolean';
+  const event: ChangeEvent = seen === undefined ? { kind, side, path } : { kind, side, path, seen };
+  if (raw.pushed === undefined) return event;
+  const pushed = decodePushed(raw.pushed);
+  if (pushed === null || side !== 'remote') return 'what was pushed is nothing of the remote';
+  if (raw.again === undefined) return { ...event, pushed };
+  const again = count(raw.again);
+  return again === null ? 'again is no number' : { ...event, pushed, again };
+}
+
 function decodeEvent(raw: unknown): SyncEvent | string {
   if (typeof raw !== 'object' || raw === null) return 'an event is not an object';
-  const { kind, side, path: text, seen, transfer, why, id, command, arg } = raw as Record<string, unknown>;
+  const { kind, side, path: text, transfer, why, id, command, arg } = raw as Record<string, unknown>;
   const path = parseRelPath(text);
   if (path === null) return 'a path is not relative to the root';
   if (isOwn(path)) return 'a path lies in the own folder';
@@ -23,9 +69,7 @@ function decodeEvent(raw: unknown): SyncEvent | string {
     case 'create':
     case 'modify':
     case 'delete':
-      if (path === '') return 'the root itself can not change';
-      if (seen !== undefined && typeof seen !== 'boolean') return 'seen is no boolean';
-      return seen === undefined ? { kind, side, path } : { kind, side, path, seen };
+      return decodeChange(kind, side, path, raw as Record<string, unknown>);
     case 'access':
       return side === 'local' && path !== '' ? { kind, side, path } : 'an access names no file of local';
     case 'staged':

@@ -4,12 +4,24 @@ import type { Side } from './side.ts';
 
 export type ChangeKind = 'create' | 'modify' | 'delete';
 
+/**
+ * What a watcher beside the remote's disk saw at the path, which a mount may still show otherwise for a while. Only for
+ * telling what is no news, and what has to be looked at again: what is there is looked at all the same.
+ */
+export type Pushed =
+  | { readonly kind: 'file'; readonly size: number; readonly mtimeNs: string; readonly mode: number }
+  | { readonly kind: 'directory'; readonly mode: number }
+  | { readonly kind: 'absent' | 'other' };
+
 /** Something may have changed at a path. `seen` false: inferred by a scan, no kernel event told of it. */
 export interface ChangeEvent {
   readonly kind: ChangeKind;
   readonly side: Side;
   readonly path: RelPath;
   readonly seen?: boolean;
+  readonly pushed?: Pushed;
+  /** Of a push that is told again, since the mount showed something older: how often it was told before. */
+  readonly again?: number;
 }
 /** A stub was opened. */
 export interface AccessEvent {

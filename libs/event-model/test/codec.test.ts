@@ -173,3 +173,39 @@ describe('a job’s name', () => {
     expect(changesetTitle({ v: 1, pair: 'p', at: 1, events: [{ ...good, path: edge } as SyncEvent] })).toContain(edge);
   });
 });
+
+describe('what a watcher beside the disk saw', () => {
+  const of = (event: object) =>
+    decodeChangeset({ v: 1, pair: 'p', at: 1, events: [{ kind: 'modify', side: 'remote', path: 'f', ...event }] }, 'p');
+  const file = { kind: 'file', size: 4, mtimeNs: '1700000000123456789', mode: 0o644 };
+
+  test.each([
+    [{ pushed: file }],
+    [{ pushed: file, again: 3 }],
+    [{ pushed: { kind: 'directory', mode: 0o755 }, seen: true }],
+    [{ pushed: { kind: 'absent' } }],
+    [{ pushed: { kind: 'other' } }],
+  ])('%j comes through as it is', (more) => {
+    const decoded = of(more);
+    expect(decoded).toMatchObject({ kind: 'changeset', changeset: { events: [more] } });
+  });
+
+  test.each([
+    [{ pushed: 'file' }],
+    [{ pushed: { kind: 'stub' } }],
+    [{ pushed: { ...file, size: -1 } }],
+    [{ pushed: { ...file, mtimeNs: 'now' } }],
+    [{ pushed: { ...file, mtimeNs: 17 } }],
+    [{ pushed: { kind: 'directory' } }],
+    [{ pushed: file, again: 'twice' }],
+    [{ pushed: file, side: 'local' }],
+  ])('%j is refused', (more) => {
+    expect(of(more)).toMatchObject({ kind: 'refused' });
+  });
+
+  test('what was not there is not made up', () => {
+    const decoded = of({ again: 1 });
+    expect(decoded).toMatchObject({ kind: 'changeset', changeset: { events: [{ kind: 'modify', path: 'f' }] } });
+    expect(JSON.stringify(decoded)).not.toContain('again');
+  });
+});

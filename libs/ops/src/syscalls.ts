@@ -20,6 +20,7 @@ const NUMBERS = {
     flock: 73,
     inotify_add_watch: 254,
     inotify_rm_watch: 255,
+    symlinkat: 266,
     utimensat: 280,
     inotify_init1: 294,
     renameat2: 316,
@@ -32,6 +33,7 @@ const NUMBERS = {
     inotify_add_watch: 27,
     inotify_rm_watch: 28,
     flock: 32,
+    symlinkat: 36,
     read: 63,
     utimensat: 88,
     renameat2: 276,
@@ -70,6 +72,7 @@ interface Libc {
   readonly renameat2: Call;
   readonly statx: Call;
   readonly utimensat: Call;
+  readonly symlinkat: Call;
   readonly three: Call;
   readonly addWatch: Call;
   readonly addWatchBytes: Call;
@@ -94,6 +97,7 @@ function libc(): Libc {
     renameat2: syscall('int', 'str', 'int', 'str', 'uint32_t'),
     statx: syscall('int', 'str', 'int', 'uint32_t', 'void *'),
     utimensat: syscall('int', 'str', 'void *', 'int'),
+    symlinkat: syscall('str', 'int', 'str'),
     three: syscall('int', 'int', 'long'),
     addWatch: syscall('int', 'str', 'uint32_t'),
     addWatchBytes: syscall('int', 'void *', 'uint32_t'),
@@ -275,6 +279,13 @@ export function setTimes(dirFd: number, name: string, times: Times): Errno | nul
 export async function setTimesAsync(dirFd: number, name: string, times: Times): Promise<Errno | null> {
   const c = libc();
   const done = await callAsync(c.utimensat, c.numbers.utimensat, dirFd, name, timesOf(times), AT_SYMLINK_NOFOLLOW);
+  return failed(done) ? done : null;
+}
+
+/** A link with this text under a name of an open folder. */
+export function symlinkName(target: string, dirFd: number, name: string): Errno | null {
+  const c = libc();
+  const done = call(c.symlinkat, c.numbers.symlinkat, target, dirFd, name);
   return failed(done) ? done : null;
 }
 

@@ -42,7 +42,8 @@ export interface LaneCounts {
   readonly delayed: number;
 }
 
-export type Role = 'watcher' | 'worker';
+/** `server-watcher`: beside the remote's disk. */
+export type Role = 'watcher' | 'worker' | 'server-watcher';
 
 export interface Presence {
   readonly pid: number;

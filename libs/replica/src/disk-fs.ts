@@ -13,14 +13,16 @@ import {
   RENAME_NOREPLACE,
   type Result,
   STATX_BYTES,
+  setTimes,
   statName,
+  symlinkName,
   writersOf,
 } from '@lazysync/ops';
 import { AT_ONCE, type Calls, LATER } from './disk-calls.ts';
 import { openFile } from './disk-file.ts';
 import { createDiskRoot, type Opened } from './disk-root.ts';
 import { scanAtOnce, scanLater } from './disk-scan.ts';
-import { FsError, type FsPort, type OpenFile, type RawName, type RawStat } from './fs-port.ts';
+import { FsError, type FsPort, type NewLink, type OpenFile, type RawName, type RawStat } from './fs-port.ts';
 import { createLinkTexts, type LinkTexts } from './link-texts.ts';
 import { escapeBytes, REPLACED, rawStat, rawStatx, textOf } from './raw-stat.ts';
 
@@ -197,6 +199,16 @@ export function createDiskFs(options: DiskOptions): DiskFs {
     texts.put(await statOf(place, path), text);
   };
 
+  const linkIn = (folder: number, { name, target }: NewLink, atimeNs: bigint): RawStat | string => {
+    const failure =
+      symlinkName(target, folder, name) ?? setTimes(folder, name, { atimeNs }) ?? statName(folder, name, statBuffer);
+    if (failure !== null) return failure;
+    const stat = rawStatx(decodeStatx(statBuffer));
+    // RACE: somebody may have put something else there: no link, or one of another text, which has an inode of its own.
+    if (stat.kind === 'symlink') texts?.put(stat, target);
+    return stat;
+  };
+
   const names = async (fd: number): Promise<RawName[]> => {
     const folder = `/proc/self/fd/${fd}/.`;
     const found = await calls.readdir(folder);
@@ -250,6 +262,14 @@ export function createDiskFs(options: DiskOptions): DiskFs {
         await calls.symlink(target, place.at);
         await remember(place, path, target);
       }),
+    ...(local
+      ? {
+          makeLinks: (folder: string, links: readonly NewLink[], atimeNs: bigint) =>
+            guarded('symlink', folder, (rootFd) =>
+              inFolder(rootFd, 'symlink', folder, async (fd) => links.map((one) => linkIn(fd, one, atimeNs))),
+            ),
+        }
+      : {}),
     link: (from, to) => between('link', from, to, (a, b) => calls.link(a.at, b.at)),
     rename: (from, to) => between('rename', from, to, (a, b) => calls.rename(a.at, b.at)),
     renameNoReplace: (from, to) => renamed('rename', from, to, RENAME_NOREPLACE),

@@ -5,7 +5,7 @@ import { type Clock, errnoOf } from '@lazysync/ops';
 import { createDiskFs, type DiskFs } from './disk-fs.ts';
 import { createMarkerCheck, isReadOnlyUuid, type MarkerOptions, prepareOwnFolder } from './markers.ts';
 import { mountFacts } from './mount-facts.ts';
-import { probeTree } from './probe.ts';
+import { probeQuickly, probeTree } from './probe.ts';
 import type { Replica, RootState } from './replica.ts';
 import { createReplica } from './replica-on.ts';
 
@@ -69,7 +69,9 @@ export function createDiskReplica(options: DiskReplicaOptions): DiskReplica {
         const folder = await prepareOwnFolder(fs, wish, markerOptions);
         if (folder.kind === 'refused') return folder;
         const { readOnly, uuid } = folder;
-        const probe = await probeTree(fs, { side, realRoot, readOnly, tag: wish.fresh, now: () => clock.now() });
+        const probing = { side, realRoot, readOnly, tag: wish.fresh, now: () => clock.now() };
+        const some = wish.quick === true && !quick;
+        const probe = some ? await probeQuickly(fs, probing) : await probeTree(fs, probing);
         return { kind: 'ready', uuid, probe };
       },
       check: (uuid) => marker.check(uuid),

@@ -67,6 +67,11 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
+export interface NewLink {
+  readonly name: string;
+  readonly target: string;
+}
+
 export interface FsPort {
   lstat(path: string): Promise<RawStat>;
   readlink(path: string): Promise<string>;
@@ -95,6 +100,11 @@ export interface FsPort {
   syncDirectory(path: string): Promise<void>;
   /** `readdir` and `lstat` of each name in one go, where that is cheaper. */
   scan?(path: string): Promise<ScannedDirectory>;
+  /**
+   * Many links in one folder with this atime, in one go, where that is cheaper. In order: what lies under each name then,
+   * or the errno name of what failed; a link may have been made even so.
+   */
+  makeLinks?(folder: string, links: readonly NewLink[], atimeNs: bigint): Promise<readonly (RawStat | string)[]>;
   /**
    * Only where the root can be replaced under us (unmounted, mounted over, renamed): every call fails with ESTALE from
    * then on, until `renew` accepts what lies at the root's path now, or again after `distrust`.

@@ -175,7 +175,8 @@ export async function prepareOwnFolder(fs: FsPort, wish: MarkerWish, options: Ma
 async function makeFolders(fs: FsPort, side: Side): Promise<boolean> {
   const mode = side === 'local' ? 0o700 : 0o755;
   try {
-    for (const folder of [OWN_FOLDER, `${OWN_FOLDER}/stage`, `${OWN_FOLDER}/trash`]) await makeFolder(fs, folder, mode);
+    await makeFolder(fs, OWN_FOLDER, mode);
+    await Promise.all(['stage', 'trash'].map((one) => makeFolder(fs, `${OWN_FOLDER}/${one}`, mode)));
     const trial = await writeTrial(fs);
     await fs.unlink(trial);
     return false;

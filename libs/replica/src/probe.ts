@@ -149,22 +149,32 @@ async function hasLinkAtime(fs: FsPort, folder: string, realRoot: string): Promi
   return true;
 }
 
-/** The own folder is there (see prepareOwnFolder). Rejects with RemoteOffline when the mount loses its server. */
-export async function probeTree(fs: FsPort, options: ProbeOptions): Promise<Probe> {
-  const { side, realRoot, readOnly } = options;
-  const { fsType, seesAllChanges, listingCacheMs } = options.facts ?? mountFacts(realRoot);
-  const known = { fsType, seesAllChanges, listingCacheMs, readOnly };
-  const nothing: Probe = {
-    ...known,
+/** What the mount table alone says. */
+function factsOnly({ realRoot, readOnly, facts }: Pick<ProbeOptions, 'realRoot' | 'readOnly' | 'facts'>): Probe {
+  const { fsType, seesAllChanges, listingCacheMs } = facts ?? mountFacts(realRoot);
+  const cannot = {
     hardLinks: false,
     exchange: false,
     noReplace: false,
     symlinks: false,
     foldsCase: false,
     linkAtime: false,
-    mtimeStepNs: COARSEST,
-    clockAheadMs: null,
   };
+  return { fsType, seesAllChanges, listingCacheMs, readOnly, ...cannot, mtimeStepNs: COARSEST, clockAheadMs: null };
+}
+
+/**
+ * What has to be known before anything is done, at the cost of one look: whether the marker is found under another case, too.
+ */
+export async function probeQuickly(fs: FsPort, options: ProbeOptions): Promise<Probe> {
+  const other = `${OWN_FOLDER}/ROOT.JSON`;
+  return { ...factsOnly(options), foldsCase: await can(async () => (await fs.lstat(other)).kind === 'file') };
+}
+
+/** The own folder is there (see prepareOwnFolder). Rejects with RemoteOffline when the mount loses its server. */
+export async function probeTree(fs: FsPort, options: ProbeOptions): Promise<Probe> {
+  const { side, realRoot, readOnly } = options;
+  const nothing = factsOnly(options);
   if (readOnly) return nothing;
   const folder = `${OWN_FOLDER}/probe-${options.tag}`;
   await removeFolder(fs, folder);
@@ -182,7 +192,7 @@ export async function probeTree(fs: FsPort, options: ProbeOptions): Promise<Prob
         mtimeStep(fs, folder),
         clockAhead(fs, folder, options.now),
       ]);
-    return { ...known, hardLinks, exchange, noReplace, symlinks, foldsCase, linkAtime, mtimeStepNs, clockAheadMs };
+    return { ...nothing, hardLinks, exchange, noReplace, symlinks, foldsCase, linkAtime, mtimeStepNs, clockAheadMs };
   } finally {
     await removeFolder(fs, folder);
   }

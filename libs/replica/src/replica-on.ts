@@ -1,5 +1,5 @@
 /** A replica over any FsPort: the one in this process, the one in an endpoint, and the simulation's are the same code. */
-import { type Anchors, OWN_FOLDER, type RelPath } from '@lazysync/event-model';
+import { type Anchors, OWN_FOLDER, type RelPath, type StepOutcome } from '@lazysync/event-model';
 import type { Clock } from '@lazysync/ops';
 import { look, mapParallel } from './entry-of.ts';
 import { fetchFile } from './fetch.ts';
@@ -7,6 +7,7 @@ import { freshLook } from './fresh-look.ts';
 import type { FsPort } from './fs-port.ts';
 import { hashFile } from './hash.ts';
 import { list } from './listing.ts';
+import { makeStubs, stubsTogether } from './make-many.ts';
 import { recover } from './recover.ts';
 import { removeTree } from './remove-tree.ts';
 import type { Replica } from './replica.ts';
@@ -58,8 +59,14 @@ export function createReplica(options: ReplicaOptions): Replica {
     stage: async (order) => stageUpload(await context(), order),
     carryOut: async (orders) => {
       const it = await context();
-      const outcomes = [];
-      for (const order of orders) outcomes.push(await transition(it, order));
+      const outcomes: StepOutcome[] = [];
+      for (let at = 0; at < orders.length; ) {
+        const together = stubsTogether(orders, at);
+        const some = orders.slice(at, at + Math.max(together, 1));
+        const made = together > 1 ? await makeStubs(it, some) : [null];
+        for (const [i, order] of some.entries()) outcomes.push(made[i] ?? (await transition(it, order)));
+        at += some.length;
+      }
       return outcomes;
     },
     recover: async (orders) => {

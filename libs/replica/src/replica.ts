@@ -153,6 +153,11 @@ export interface MarkerWish {
   readonly known: string | null;
   /** Used for a new marker. */
   readonly fresh: string;
+  /**
+   * On a mount only what costs no call on it is found out: trials take seconds there. The abilities count as missing
+   * then; each act tries them and has another way.
+   */
+  readonly quick?: boolean;
 }
 
 export type PrepareOutcome =

@@ -34,6 +34,28 @@ describe.each(['local', 'mount'] as const)('disk-fs, mode %s', (mode) => {
   const write = (name: string, text: string) => fs.writeFileSync(`${dir}/${name}`, text);
   const read = (name: string) => fs.readFileSync(`${dir}/${name}`, 'utf8');
 
+  it('makes many links of one folder, each with its atime; a name that is taken, and a folder that is none, are told', async (context) => {
+    if (tree.makeLinks === undefined) {
+      expect(mode).toBe('mount');
+      context.skip('only next to the disk');
+      return;
+    }
+    fs.mkdirSync(`${dir}/d`);
+    write('d/taken', 'mine');
+    const links = ['a', 'taken', 'b'].map((name) => ({ name, target: `/to/${name}` }));
+    const [a, taken, b] = await tree.makeLinks('d', links, 7_000_000_000n);
+    expect(taken).toBe('EEXIST');
+    expect(read('d/taken')).toBe('mine');
+    for (const [name, stat] of [['a', a] as const, ['b', b] as const]) {
+      expect(fs.readlinkSync(`${dir}/d/${name}`)).toBe(`/to/${name}`);
+      if (stat === undefined || typeof stat === 'string') throw new Error(`${name}: ${stat}`);
+      const { ctimeNs, atimeNs, ...shown } = await tree.lstat(`d/${name}`);
+      expect(stat).toMatchObject({ ...shown, atimeNs: 7_000_000_000n });
+    }
+    expect(await code(tree.makeLinks('d/a', links, 0n))).not.toBe('ok');
+    expect(await code(tree.makeLinks('nope', links, 0n))).toBe('ENOENT');
+  });
+
   it('tells what lstat tells, of each kind of thing', async () => {
     write('f', 'abc');
     fs.chmodSync(`${dir}/f`, 0o640);

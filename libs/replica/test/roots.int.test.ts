@@ -16,6 +16,7 @@ import {
   type MarkerOptions,
   pointAnchor,
   prepareOwnFolder,
+  probeQuickly,
   probeTree,
   RemoteOffline,
   readAnchor,
@@ -294,6 +295,18 @@ describe('probe', () => {
     const found = await probeTree(tree, { ...probing, realRoot: dir });
     expect(found.linkAtime).toBe(moves);
     expect((await probeTree(tree, { ...probing, side: 'remote', realRoot: dir })).linkAtime).toBe(false);
+  });
+
+  it('is quick where trials take long: one look, nothing is written', async () => {
+    fs.mkdirSync(`${dir}/.lazysync`);
+    fs.writeFileSync(`${dir}/.lazysync/root.json`, '{}');
+    const before = fs.statSync(`${dir}/.lazysync`).mtimeMs;
+    const options = { ...probing, side: 'remote', realRoot: dir } as const;
+    expect(await probeQuickly(tree, options)).toMatchObject({ foldsCase: false, hardLinks: false });
+    expect(fs.statSync(`${dir}/.lazysync`).mtimeMs).toBe(before);
+    // As it shows where case does not count.
+    fs.writeFileSync(`${dir}/.lazysync/ROOT.JSON`, '{}');
+    expect(await probeQuickly(tree, options)).toMatchObject({ foldsCase: true });
   });
 
   it('counts as can not whatever fails', async () => {

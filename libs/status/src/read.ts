@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { BaseReader, PairState, StoredConflict, StoredProblem, Transfer } from '@lazysync/base';
 import { withDeadline } from '@lazysync/ops';
-import type { LaneCounts, Presence, Role } from '@lazysync/queue';
+import type { LaneCounts, Presence, RemoteScanFacts, Role } from '@lazysync/queue';
 import { type BaseLook, type BaseLooker, createBaseLooker, type Progress } from './base-view.ts';
 import type { PairStatus, ProcessRef, Status } from './status.ts';
 
@@ -25,6 +25,8 @@ type Counted = LaneCounts & {
 export interface LaneView {
   counts(pair: string): Promise<Counted>;
   presence(pair: string, role: Role): Promise<readonly Presence[]>;
+  /** Left out: nothing is known of it. */
+  scan?(pair: string): Promise<RemoteScanFacts | null>;
 }
 
 export interface StatusSources {
@@ -110,14 +112,24 @@ interface LaneAnswer {
   readonly counts: Counted;
   readonly watchers: readonly Presence[];
   readonly workers: readonly Presence[];
+  readonly servers: readonly Presence[];
+  readonly scan: RemoteScanFacts | null;
 }
 
 async function askLane({ lanes, deadlineMs }: StatusSources, pair: string): Promise<LaneAnswer | null> {
   if (lanes === null) return null;
-  const asked = Promise.all([lanes.counts(pair), lanes.presence(pair, 'watcher'), lanes.presence(pair, 'worker')]);
+  const asked = Promise.all([
+    lanes.counts(pair),
+    lanes.presence(pair, 'watcher'),
+    lanes.presence(pair, 'worker'),
+    lanes.presence(pair, 'server-watcher'),
+    lanes.scan?.(pair) ?? null,
+  ]);
   // Silence and refusal are answers here: `redis: down`.
   const answer = await withDeadline(asked, deadlineMs, 'the lane').catch(() => null);
-  return answer === null ? null : { counts: answer[0], watchers: answer[1], workers: answer[2] };
+  if (answer === null) return null;
+  const [counts, watchers, workers, servers, scan] = answer;
+  return { counts, watchers, workers, servers, scan };
 }
 
 const refs = (present: readonly Presence[]): ProcessRef[] => present.map(({ pid, host }) => ({ pid, host }));
@@ -153,6 +165,8 @@ function reportOf(pair: StatusPair, look: BaseLook, lane: LaneAnswer | null): Pa
       lastChange: view?.lastChange ?? null,
       redis: lane === null ? 'down' : 'up',
       watchers: refs(lane?.watchers ?? []),
+      serverWatchers: refs(lane?.servers ?? []),
+      remoteScan: lane?.scan ?? null,
       worker: refs(lane?.workers ?? []),
     },
     why: whyOf(look, lane, working, view?.why ?? null),

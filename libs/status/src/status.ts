@@ -3,6 +3,7 @@
  * grow in number, never change or go.
  */
 import type { PairState } from '@lazysync/base';
+import type { RemoteScanFacts } from '@lazysync/queue';
 
 export interface ProcessRef {
   readonly pid: number;
@@ -37,6 +38,10 @@ export interface PairStatus {
   readonly lastChange: string | null;
   readonly redis: 'up' | 'down';
   readonly watchers: readonly ProcessRef[];
+  /** Watchers beside the remote's disk. */
+  readonly serverWatchers: readonly ProcessRef[];
+  /** How the remote is looked at, and how old what is known of it may be; null: nobody has said so lately. */
+  readonly remoteScan: RemoteScanFacts | null;
   readonly worker: readonly ProcessRef[];
 }
 

@@ -46,6 +46,8 @@ test('with nothing there every field is there', async () => {
         lastChange: null,
         redis: 'down',
         watchers: [],
+        serverWatchers: [],
+        remoteScan: null,
         worker: [],
       },
     ],
@@ -118,4 +120,15 @@ test('a base that was removed and made anew is read anew, a damaged one is told 
     status: { stubs: 0 },
   });
   status.close();
+});
+
+test('who watches beside the disk, and how the remote is scanned', async () => {
+  const scan = { folders: 3, hot: 1, oldestMs: 900, duty: 0.01, everyMs: 2_000, pushed: true };
+  const lanes: LaneView = {
+    ...working,
+    presence: async (_pair, role) => (role === 'server-watcher' ? [{ pid: 7, host: 'server', since: 1 }] : []),
+    scan: async () => scan,
+  };
+  const [pair] = (await buildStatus({ pairs, lanes, deadlineMs: 100 })).pairs;
+  expect(pair).toMatchObject({ serverWatchers: [{ pid: 7, host: 'server' }], remoteScan: scan, watchers: [] });
 });

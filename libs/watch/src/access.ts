@@ -53,6 +53,9 @@ const MOVE_KEPT_MS = 60_000;
 const CHUNK = 500;
 const A_FOLDER = 20;
 
+/** ms after an open of a stub that is not there, until the rename that took it away must have been heard of. */
+const MOVE_HEARD_MS = 300;
+
 export function createAccess(options: AccessOptions): Access {
   const { timers, stubs, stubsIn, linkAtime, onAccess } = options;
   const batchMs = options.batchMs ?? 20;
@@ -156,20 +159,26 @@ export function createAccess(options: AccessOptions): Access {
       enqueue([directory], false, listed);
     });
 
-  return {
-    opened(path) {
-      if (stopped) return;
-      const stub = whereIs(path);
-      if (stub === null) return;
-      if (!linkAtime) {
-        count(stub.path);
-        return;
-      }
-      forgetOld();
-      if (stub.atime !== ARMED_ATIME_NS) armAgain(stub.path);
-      else if (!rearmed.has(stub.path)) return;
+  const judge = (path: RelPath, last: boolean): void => {
+    if (stopped) return;
+    const stub = whereIs(path);
+    if (stub === null) {
+      // RACE: the remote's events come another way than those of local: its rename may not have been heard of yet.
+      if (!last) timers.after(MOVE_HEARD_MS, () => judge(path, true));
+      return;
+    }
+    if (!linkAtime) {
       count(stub.path);
-    },
+      return;
+    }
+    forgetOld();
+    if (stub.atime !== ARMED_ATIME_NS) armAgain(stub.path);
+    else if (!rearmed.has(stub.path)) return;
+    count(stub.path);
+  };
+
+  return {
+    opened: (path) => judge(path, false),
     listing(directory, open) {
       if (!linkAtime || stopped) return;
       const going = listings.get(directory);

@@ -13,6 +13,7 @@ export * from './recent-opens.ts';
 export * from './remote-scan.ts';
 export * from './reported.ts';
 export * from './scan.ts';
+export * from './scan-rounds.ts';
 export * from './settle.ts';
 export * from './still-writing.ts';
 export * from './stub-times.ts';

@@ -42,6 +42,8 @@ export interface InotifyOptions {
   readonly hub?: InotifyHub;
   /** Neither watched nor told of. Default: nothing besides our own names. */
   readonly ignored?: (path: RelPath, directory: boolean) => boolean;
+  /** Asked at each change of attributes: true when nobody needs to hear of it now. */
+  readonly postponed?: () => boolean;
 }
 
 export interface InotifySource extends HintSource {
@@ -187,7 +189,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
   const changedAttributes = (path: RelPath): void => {
     // A link has nothing that is synced besides its text; our own re-arming of its atime must not look like a change.
     if (side === 'remote') hint(path, 'modify');
-    else {
+    else if (options.postponed?.() !== true) {
       background(
         lstat(absolute(path)).then(
           (stat) => (stat.isSymbolicLink() || stopped ? undefined : hint(path, 'modify')),

@@ -25,11 +25,17 @@ export interface LocalSourceOptions {
   /** Above this many changes within `ROUND_MS` `auto` goes on without it. Default 50,000. */
   readonly chokidarBurst?: number;
   readonly timers?: Timers;
+  /** `start` begins with inotify alone; `choose` says later, when the tree is there, how large it is. */
+  readonly later?: boolean;
+  /** Asked at each change of attributes: true when nobody needs to hear of it now. */
+  readonly postponed?: () => boolean;
 }
 
 export interface LocalSource extends HintSource {
-  /** Known after `start`. */
+  /** Known after `start`, or after `choose`. */
   uses(): 'chokidar and inotify' | 'inotify';
+  /** Starts chokidar where it pays. */
+  choose(entries: number): Promise<void>;
 }
 
 /** In which changes are counted, ms. */
@@ -38,9 +44,10 @@ export const ROUND_MS = 10_000;
 const QUIET_ROUNDS = 6;
 
 export function createLocalSource(options: LocalSourceOptions): LocalSource {
-  const { root, listener, watch, timers = systemTimers } = options;
+  const { root, listener, watch, later = false, timers = systemTimers } = options;
   const ignored = options.ignored === undefined ? {} : { ignored: options.ignored };
   const hub = options.hub === undefined ? {} : { hub: options.hub };
+  const postponed = options.postponed === undefined ? {} : { postponed: options.postponed };
   const limit = options.chokidarLimit ?? 200_000;
   const burst = options.chokidarBurst ?? 50_000;
   /** Made and removed since the start: what is moved in or out as a whole is counted by the next start only. */
@@ -74,6 +81,7 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
     },
     ...hub,
     ...ignored,
+    ...postponed,
   });
 
   const tooBig = (): boolean => inotify.entriesAtStart() + grown > limit;
@@ -129,12 +137,21 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
     timer = timers.after(ROUND_MS, round);
   };
 
+  const decide = async (): Promise<void> => {
+    if (watch !== 'inotify' && (watch === 'chokidar' || !tooBig())) await inTurn(takeUp);
+    if (watch === 'auto') timer ??= timers.after(ROUND_MS, round);
+  };
+
   return {
     uses: () => (chokidar === undefined ? 'inotify' : 'chokidar and inotify'),
     async start() {
       await inotify.start();
-      if (watch !== 'inotify' && (watch === 'chokidar' || !tooBig())) await inTurn(takeUp);
-      if (watch === 'auto') timer = timers.after(ROUND_MS, round);
+      if (!later) await decide();
+    },
+    async choose(entries) {
+      grown = entries - inotify.entriesAtStart();
+      changes = 0;
+      await decide();
     },
     rewatch: (paths) => inotify.rewatch(paths),
     poll: () => inotify.poll(),

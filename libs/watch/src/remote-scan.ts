@@ -16,6 +16,7 @@ import {
 import { isLeftOut, type Rewatched } from './hint.ts';
 import { createReported } from './reported.ts';
 import { createScanLoop, type Scanner, type ScanResult } from './scan.ts';
+import { createScanRounds, type ScanFacts } from './scan-rounds.ts';
 import type { Timers } from './settle.ts';
 
 /** What a replica answers for one directory. */
@@ -43,8 +44,16 @@ export interface RemoteScanPorts {
   quiet(): boolean;
 }
 
+export interface RemoteScanner extends Scanner {
+  /** Something was changed or opened in this folder: it is listed often for a while. */
+  touch(folder: RelPath): void;
+  facts(): ScanFacts;
+}
+
 export interface RemoteScanOptions {
   readonly ports: RemoteScanPorts;
+  /** Not everything each time: see `scan-rounds.ts`. Asked before each scan. Default: everything. */
+  readonly inRounds?: () => boolean;
   readonly timers: Timers;
   readonly done?: (result: ScanResult) => void;
   readonly intervalMs: () => number;
@@ -56,14 +65,17 @@ export interface RemoteScanOptions {
 const BATCH = 32;
 const CALLS = 2;
 
-export function createRemoteScan(options: RemoteScanOptions): Scanner {
+export function createRemoteScan(options: RemoteScanOptions): RemoteScanner {
   const { ports, timers } = options;
   const trustMs = options.trustMs ?? 300_000;
   const reported = createReported(timers);
   /** Digest of the listing that was last found equal to the base. */
   const equal = new Map<RelPath, string>();
+  const rounds = createScanRounds();
   let lastFull = -Infinity;
   let quiet = false;
+  /** The next scan is one of everything. */
+  let whole = true;
 
   const judge = (listing: Extract<ScanListing, { kind: 'listing' }>): ChangeEvent[] => {
     const { path } = listing;
@@ -93,8 +105,11 @@ export function createRemoteScan(options: RemoteScanOptions): Scanner {
     return digest === undefined ? { path } : { path, known: digest };
   };
 
-  const walk = async (): Promise<ScanResult> => {
-    const known = new Set<RelPath>([ROOT, ...ports.directories()]);
+  /** Lists these folders and what turns up below them. `all`: every folder there is, so that what is not among them is gone. */
+  const walk = async (folders: readonly RelPath[], all: boolean): Promise<ScanResult> => {
+    const began = timers.now();
+    const known = new Set<RelPath>(folders);
+    const listed: RelPath[] = [];
     const left: RelPath[] = [];
     const deletes: ChangeEvent[] = [];
     let published = 0;
@@ -103,19 +118,26 @@ export function createRemoteScan(options: RemoteScanOptions): Scanner {
     const take = async (listings: readonly ScanListing[]): Promise<void> => {
       const found: RelPath[] = [];
       for (const listing of listings) {
+        listed.push(listing.path);
         if (listing.kind === 'same') continue;
         if (listing.kind !== 'listing') {
           equal.delete(listing.path);
-          if (listing.path !== ROOT) continue;
+          if (listing.path !== ROOT) {
+            rounds.drop(listing.path);
+            // The folder it lay in says more.
+            rounds.touch(parentOf(listing.path), timers.now());
+            continue;
+          }
           problem = listing.kind === 'gone' ? 'the remote folder is gone' : `the remote folder: ${listing.reason}`;
           return;
         }
         for (const path of directoriesIn(listing)) {
-          if (known.has(path)) continue;
+          if (known.has(path) || (!all && rounds.has(path))) continue;
           known.add(path);
           found.push(path);
         }
         const events = judge(listing);
+        if (events.length > 0) rounds.touch(listing.path, timers.now());
         const now = events.filter((event) => event.kind !== 'delete');
         deletes.push(...events.filter((event) => event.kind === 'delete'));
         published += now.length;
@@ -123,6 +145,7 @@ export function createRemoteScan(options: RemoteScanOptions): Scanner {
       }
       // ORDER: watched before it is listed, so that what comes later is told.
       if (found.length > 0) ports.unwatchedUntilNow((await ports.rewatch(found)).fresh);
+      for (const path of found) rounds.add(path, timers.now());
       left.push(...found);
     };
 
@@ -134,26 +157,32 @@ export function createRemoteScan(options: RemoteScanOptions): Scanner {
       }
     };
     // The root alone first: if it is gone, nothing else is worth a call.
-    const below = [...known].filter((path) => path !== ROOT);
-    await take(await ports.list([query(ROOT)]));
-    left.push(...below);
+    if (folders.includes(ROOT)) await take(await ports.list([query(ROOT)]));
+    left.push(...folders.filter((path) => path !== ROOT));
     while (left.length > 0 && problem === null) await Promise.all(Array.from({ length: CALLS }, some));
-    if (problem !== null) return { published, problem };
-    problem = await ports.check();
+    if (problem === null && (all || deletes.length > 0)) problem = await ports.check();
     if (problem !== null) {
       for (const { path } of deletes) reported.forget(parentOf(path));
       return { published, problem };
     }
     // ORDER: deletions last, and only when the root was still ours after everything was listed.
     if (deletes.length > 0) ports.publish(deletes);
-    for (const path of equal.keys()) if (!known.has(path)) equal.delete(path);
-    const { fresh } = await ports.rewatch([...known]);
+    const took = timers.now() - began;
+    if (all) {
+      for (const path of equal.keys()) if (!known.has(path)) equal.delete(path);
+      rounds.whole(timers.now(), known, took);
+    } else rounds.listed(timers.now(), listed, took);
+    const { fresh } = await ports.rewatch(all ? [...known] : listed);
     if (fresh.length > 0) ports.unwatchedUntilNow(fresh);
     // What happened in those after they were listed was not told either.
     return { published: published + deletes.length, problem: null, again: fresh.length > 0 };
   };
 
   const scan = async (asked: boolean): Promise<ScanResult> => {
+    const all = asked || whole || options.inRounds?.() !== true;
+    whole = false;
+    const folders = all ? [...new Set([ROOT, ...ports.directories()])] : rounds.next(timers.now());
+    if (folders.length === 0) return { published: 0, problem: null };
     const problem = await ports.check();
     if (problem !== null) return { published: 0, problem };
     quiet = ports.quiet();
@@ -162,9 +191,27 @@ export function createRemoteScan(options: RemoteScanOptions): Scanner {
       equal.clear();
       lastFull = timers.now();
     }
-    return await walk();
+    return await walk(folders, all);
   };
 
   const { intervalMs, done } = options;
-  return createScanLoop({ timers, intervalMs, scan, ...(done === undefined ? {} : { done }) });
+  const loop = createScanLoop({
+    timers,
+    intervalMs,
+    scan,
+    done: (result) => {
+      // After any trouble, and where something may have slipped through: everything.
+      if (result.problem !== null || result.again === true) whole = true;
+      done?.(result);
+    },
+  });
+  return {
+    ...loop,
+    nudge() {
+      whole = true;
+      loop.nudge();
+    },
+    touch: (folder) => rounds.touch(folder, timers.now()),
+    facts: () => rounds.facts(timers.now()),
+  };
 }

@@ -37,3 +37,24 @@ test('a folder that was just listed is armed before the rest of a big tree', () 
   expect(armedAt.size).toBe(folders.length);
   access.stop();
 });
+
+test('an open that is heard of before the rename of its stub is counted under the new name', () => {
+  const timers = new FakeTimers();
+  const there = new Map([[p('d/new'), ARMED_ATIME_NS + 1n]]);
+  const opened: string[] = [];
+  const access = createAccess({
+    timers,
+    stubs: { atime: (path) => there.get(path) ?? null, arm: (path) => void there.set(path, ARMED_ATIME_NS) },
+    stubsIn: () => [],
+    linkAtime: true,
+    onAccess: (paths) => opened.push(...paths),
+  });
+  access.opened(p('d/old'));
+  access.opened(p('never/there'));
+  timers.advance(50);
+  expect(opened).toEqual([]);
+  access.moved(p('d/old'), p('d/new'));
+  timers.advance(1_000);
+  expect(opened).toEqual(['d/new']);
+  access.stop();
+});

@@ -424,3 +424,26 @@ describe('auto goes on without chokidar', () => {
     expect(source.uses()).toBe('inotify');
   });
 });
+
+test('a tree that is not there yet is watched by inotify until it is known how large it is', async () => {
+  const folder = temporaryFolder('local');
+  try {
+    for (const [watch, entries, uses] of [
+      ['auto', 21, 'inotify'],
+      ['auto', 20, 'chokidar and inotify'],
+      ['inotify', 1, 'inotify'],
+      ['chokidar', 1_000_000, 'chokidar and inotify'],
+    ] as const) {
+      const ears = new Ears();
+      const source = createLocalSource({ root: folder.path, watch, listener: ears, chokidarLimit: 20, later: true });
+      await source.start();
+      expect(source.uses()).toBe('inotify');
+      await source.choose(entries);
+      await source.choose(entries);
+      expect(source.uses()).toBe(uses);
+      await source.stop();
+    }
+  } finally {
+    folder.remove();
+  }
+});

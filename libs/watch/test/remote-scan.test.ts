@@ -318,3 +318,95 @@ test('stopping answers those who wait', async () => {
   await scanner.stop();
   expect((await scanner.scanNow()).problem).toBe('the watcher is stopping');
 });
+
+/** Many folders with a file each, all as the base says. */
+function many(count: number): void {
+  for (let at = 0; at < count; at++) {
+    set(`d${at}`, directory);
+    set(`d${at}/f`, file(1));
+    know(folderRow(`d${at}`));
+    know(row(`d${at}/f`, 1));
+  }
+}
+
+test('in rounds: everything first, then some folders at a time, and everything when somebody asks', async () => {
+  many(200);
+  let scans = 0;
+  scanner = createRemoteScan({ ports, timers, intervalMs: () => 2_000, inRounds: () => true, done: () => scans++ });
+  scanner.start();
+  await until(() => scans === 1, 'the first scan');
+  expect(asked).toHaveLength(201);
+  asked.length = 0;
+  for (let round = 2; round < 5; round++) {
+    timers.advance(20_000);
+    await until(() => scans === round, 'a round');
+  }
+  expect(asked.length).toBeGreaterThan(0);
+  expect(asked.length).toBeLessThan(201);
+  asked.length = 0;
+  await scanner.scanNow();
+  expect(asked).toHaveLength(201);
+  asked.length = 0;
+  const before = scans;
+  scanner.nudge();
+  await until(() => scans > before, 'the scan');
+  expect(asked).toHaveLength(201);
+});
+
+test('in rounds: a folder that was touched is looked at next; what is gone there is told after the marker was looked at', async () => {
+  many(200);
+  let scans = 0;
+  const touched = createRemoteScan({
+    ports,
+    timers,
+    intervalMs: () => 2_000,
+    inRounds: () => true,
+    done: () => scans++,
+  });
+  scanner = touched;
+  scanner.start();
+  await until(() => scans === 1, 'the first scan');
+  set('d7/f', null);
+  set('d8/new', file(1));
+  touched.touch(p('d7'));
+  touched.touch(p('d8'));
+  trouble.check = 'another folder';
+  timers.advance(2_000);
+  await until(() => scans === 2, 'a round that may conclude nothing');
+  expect(shown()).toEqual([]);
+  trouble.check = null;
+  timers.advance(60_000);
+  await until(() => scans === 3, 'everything, after the trouble');
+  expect(shown().sort()).toEqual(['create d8/new', 'delete d7/f']);
+});
+
+test('in rounds: a new folder is entered at once and known from then on; a folder that is gone is told by the one above', async () => {
+  many(100);
+  let scans = 0;
+  const rounds = createRemoteScan({
+    ports,
+    timers,
+    intervalMs: () => 2_000,
+    inRounds: () => true,
+    done: () => scans++,
+  });
+  scanner = rounds;
+  scanner.start();
+  await until(() => scans === 1, 'the first scan');
+  set('d1/in', directory);
+  set('d1/in/f', file(1));
+  rounds.touch(p('d1'));
+  timers.advance(2_000);
+  await until(() => scans === 2, 'a round');
+  expect(shown()).toEqual(['create d1/in', 'create d1/in/f']);
+  expect(rounds.facts().folders).toBe(102);
+  published.length = 0;
+  set('d2', null);
+  set('d2/f', null);
+  rounds.touch(p('d2'));
+  for (let round = 3; round < 6 && published.length === 0; round++) {
+    timers.advance(2_000);
+    await until(() => scans === round, 'a round');
+  }
+  expect(shown()).toEqual(['delete d2']);
+});

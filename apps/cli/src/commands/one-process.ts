@@ -141,7 +141,7 @@ async function pairsLookedAt(
 }
 
 /** The same process from now on: signals, exit code and descriptors are its own. */
-function become(program: string, args: readonly string[], env: NodeJS.ProcessEnv): never {
+export function become(program: string, args: readonly string[], env: NodeJS.ProcessEnv): never {
   if (process.execve === undefined) throw new Error('this Node can not replace a process');
   const known = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)) as Record<
     string,

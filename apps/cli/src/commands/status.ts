@@ -1,4 +1,5 @@
 /** `lazysync status`: what pairs are doing. Answers within a second, whatever is down. */
+import type { RemoteScanFacts } from '@lazysync/queue';
 import type { PairReport } from '@lazysync/status';
 import { findPairs, type PairChoice } from '../find-pairs.ts';
 import { readReports } from '../pair-reports.ts';
@@ -46,6 +47,14 @@ export function describe(report: PairReport, now: number): string {
       'replaced',
       `${count(pair.openReplaces)} over a mount that can not exchange names (see "replace: capture")`,
     ]);
+  if (pair.remoteScan !== null) rows.push(['remote', remoteWords(pair.remoteScan)]);
   if (pair.lastChange !== null) rows.push(['changed', ago(Date.parse(pair.lastChange), now)]);
   return table(rows);
+}
+
+/** How the remote is looked at, and what that costs. */
+function remoteWords({ pushed, oldestMs, everyMs, duty, folders }: RemoteScanFacts): string {
+  if (pushed) return 'its server tells of changes at once';
+  const age = `the oldest look at a folder is ${count(Math.round(oldestMs / 1000))} s old`;
+  return `${plural(folders, 'folder')} looked at in turn every ${count(everyMs / 1000)} s, ${(duty * 100).toFixed(1)} % of the time; ${age}`;
 }

@@ -4,6 +4,9 @@ import { integer, listOf, maybeInteger, maybeText, object, type Schema, text, ye
 const when = (what = ''): Schema => integer(what === '' ? 'ms since 1970' : `${what}, ms since 1970`);
 const processRef = object({ pid: integer(), host: text() });
 const progress: Schema = { description: 'null, or how far the start scan is: {done, total}' };
+const remoteScan: Schema = {
+  description: 'null, or how the remote is looked at: {folders, hot, oldestMs, duty, everyMs, pushed}',
+};
 
 const summaryFields: Readonly<Record<string, Schema>> = {
   id: text(),
@@ -27,6 +30,8 @@ const summaryFields: Readonly<Record<string, Schema>> = {
   lastChange: maybeText('ISO time'),
   redis: text('', { enum: ['up', 'down'] }),
   watchers: listOf(processRef),
+  serverWatchers: listOf(processRef),
+  remoteScan,
   worker: listOf(processRef),
   why: maybeText('Why the pair is in its state'),
   progress,

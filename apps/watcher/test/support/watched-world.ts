@@ -50,6 +50,8 @@ export class World {
   link!: RedisLink;
   watcher: ChildProcess | undefined;
   said = '';
+  /** What the start scan waits for. */
+  startScan: Promise<void> = Promise.resolve();
   #lane: LaneWorker | undefined;
   readonly #settings: Partial<PairSettings>;
 
@@ -97,6 +99,7 @@ export class World {
         handle: async (changeset) => {
           this.events.push(...changeset.events);
           const started = changeset.events.some((event) => event.kind === 'rescan' && event.why === 'start');
+          if (started) await this.startScan;
           if (started) this.base.setMeta('ready', BOOT);
           return { kind: 'done', outcomes: [] };
         },
