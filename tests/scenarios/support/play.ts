@@ -110,7 +110,11 @@ export class Stage {
     this.#problems = shown.problems;
     // ORDER: looked at before anything is judged: reading a stub's text and its file is taken for an open, now and then.
     this.#leftOvers = this.#leftOver();
-    this.#status = lab.status();
+    // On a busy machine Redis may answer later than `status` waits for it.
+    this.#status = await waitFor('an answer of Redis', 120_000, () => {
+      const status = lab.status();
+      return status.redis === 'up' ? status : null;
+    });
   }
 
   /** Throws when the scenario did not end as it should. */
