@@ -60,6 +60,8 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
       replace: settings.replace,
       width: settings.width,
       inlineLimit: settings.inlineLimit,
+      limit: settings.limit,
+      minFree: settings.minFree,
       keepOverwritten: settings.trash.overwritten,
     },
     endpoints,

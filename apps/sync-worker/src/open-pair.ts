@@ -38,6 +38,8 @@ export interface PairConfig {
   readonly keepOverwritten: boolean;
   readonly width: number;
   readonly inlineLimit: number;
+  readonly limit: PairPorts['limit'];
+  readonly minFree: number;
 }
 
 export interface OpenedPair {
@@ -182,7 +184,11 @@ export async function openPair(
     anchors: () => anchors,
     clock: systemClock,
   });
+  const progress = new Set<(slot: string, bytes: number) => void>();
   const remote = endpoints.open({
+    progress: (slot, bytes) => {
+      for (const listen of progress) listen(slot, bytes);
+    },
     localRoot: config.local,
     remoteRoot: config.remote,
     anchors: () => anchors,
@@ -250,6 +256,13 @@ export async function openPair(
     holds: createHolds(base, () => Date.now()),
     width: config.width,
     inlineLimit: config.inlineLimit,
+    limit: config.limit,
+    minFree: config.minFree,
+    freeBytes: async () => {
+      const { bavail, bsize } = await fs.promises.statfs(config.local);
+      return bavail * bsize;
+    },
+    onProgress: (listen) => void progress.add(listen),
     downloads: DOWNLOADS,
     keepOverwritten: config.keepOverwritten,
     ahead: () => {

@@ -18,7 +18,7 @@ import { createJournal } from './journal.ts';
 import type { PairPorts } from './ports.ts';
 import { replayIntent } from './replay-journal.ts';
 import { dropOverwritten } from './trash.ts';
-import type { ReadyUpload } from './uploads.ts';
+import { type ReadyUpload, upLimit } from './uploads.ts';
 
 /** Nothing to undo or to finish after a crash: looking again comes to the same. */
 const UNJOURNALED: ReadonlySet<Step['kind']> = new Set(['make-stub', 'make-directory', 'make-symlink', 'set-metadata']);
@@ -70,7 +70,10 @@ export function createPerformer(ports: PairPorts, hooks: PerformerHooks): Perfor
     if (step.kind === 'upload' && ready === undefined) {
       // Nobody sees what is staged, so the guards are asked meanwhile. Both are waited for: nothing may be under way when
       // the journal is replayed.
-      const [staging, guarding] = await Promise.allSettled([replica.stage(order), guard(ports, step)]);
+      const [staging, guarding] = await Promise.allSettled([
+        replica.stage({ ...order, ...upLimit(ports) }),
+        guard(ports, step),
+      ]);
       if (guarding.status === 'rejected') throw guarding.reason;
       if (staging.status === 'rejected') throw staging.reason;
       const outcome = staging.value;

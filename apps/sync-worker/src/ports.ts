@@ -45,6 +45,14 @@ export interface PairPorts {
   readonly width: number;
   /** Bytes: larger uploads are staged beside the lane. */
   readonly inlineLimit: number;
+  /** Bytes per second of all downloads and of all uploads; Infinity: no limit. */
+  readonly limit: { readonly down: number; readonly up: number };
+  /** Free space where local lies, bytes. */
+  readonly freeBytes: () => Promise<number>;
+  /** Bytes that downloads leave free. */
+  readonly minFree: number;
+  /** Tells how far a transfer is, now and then. */
+  readonly onProgress?: (listen: (slot: string, bytes: number) => void) => void;
   /** How many downloads run side by side, while they are small: a few large ones fill any link. */
   readonly downloads: number;
   /** Left out: they are kept. */

@@ -3,12 +3,13 @@
  * commit. Rows of the base say what is wanted, so nothing is forgotten by a crash.
  */
 import type { Transfer } from '@lazysync/base';
-import type { RelPath, RemotePrint, StagedContent, SyncEvent } from '@lazysync/event-model';
+import type { Problem, RelPath, RemotePrint, StagedContent, SyncEvent } from '@lazysync/event-model';
 import { remotePrint } from '@lazysync/event-model';
 import { RemoteOffline } from '@lazysync/replica';
 import { checkRoot } from './guards.ts';
 import { PairHeld } from './holds.ts';
 import { type PairPorts, processTimers } from './ports.ts';
+import { everySoOften } from './progress.ts';
 
 /** A file that changes under every fetch is left for the next access or scan. */
 const MAX_TRIES = 5;
@@ -17,6 +18,9 @@ const FEW = 3;
 const MUCH = 32 << 20;
 /** Staged events that come this close together, ms, go into one job. */
 const GATHER_MS = 10;
+/** While so many wait for the lane, nothing is won by handing it each on its own: a job costs more than a commit. */
+const MANY_UNCOMMITTED = 64;
+const GATHER_LONGER_MS = 250;
 /** A download whose stage file can not even be taken away again is tried anew after this, ms, doubled each time. */
 const AGAIN_MS = 2_000;
 const AGAIN_LONGEST_MS = 300_000;
@@ -39,10 +43,14 @@ export interface Transfers {
 }
 
 interface Job {
-  readonly transfer: Transfer;
+  transfer: Transfer;
   tries: number;
   /** Calls that broke off in a way nobody planned for. */
   broken?: number;
+}
+
+function downLimit({ limit }: PairPorts): number | null {
+  return Number.isFinite(limit.down) ? limit.down : null;
 }
 
 export function createTransfers(ports: PairPorts): Transfers {
@@ -58,6 +66,8 @@ export function createTransfers(ports: PairPorts): Transfers {
   let waking: { cancel(): void } | null = null;
   let runningBytes = 0;
   let paused = false;
+  /** Announced, and neither committed nor given up yet. */
+  let uncommitted = 0;
   let closed = false;
 
   function put(transfer: Transfer, tries: number): void {
@@ -68,7 +78,8 @@ export function createTransfers(ports: PairPorts): Transfers {
 
   function announce(transfer: Transfer): void {
     announced.push({ kind: 'staged', side: 'local', path: transfer.path, transfer: transfer.id });
-    gathering ??= timers.after(GATHER_MS, () => {
+    uncommitted++;
+    gathering ??= timers.after(uncommitted > MANY_UNCOMMITTED ? GATHER_LONGER_MS : GATHER_MS, () => {
       gathering = null;
       ports.publish(announced.splice(0)).catch((error: unknown) => {
         // The row stays `staged`: it is announced again at the next start.
@@ -83,14 +94,30 @@ export function createTransfers(ports: PairPorts): Transfers {
     await ports.local.discard([id]);
     base.dropTransfer(id);
     jobs.delete(id);
+    if (job?.transfer.state === 'staged') uncommitted--;
     if (job !== undefined) byPath.delete(job.transfer.path);
+  }
+
+  /** Room is kept for what is under way. */
+  async function tooLarge({ path, remote }: Transfer): Promise<Problem | null> {
+    const free = await ports.freeBytes();
+    const room = free - Math.max(runningBytes, remote.size) - ports.minFree;
+    if (room >= 0) return null;
+    const message = `Not downloaded: ${remote.size} bytes are needed and ${ports.minFree} are to stay free in local, where ${free} are free.`;
+    return { code: 'no-space', path, side: 'local', message };
   }
 
   async function fetchOnce(job: Job): Promise<void> {
     const { transfer } = job;
+    const short = await tooLarge(transfer);
+    if (short !== null) {
+      base.putProblem(short, ports.now());
+      await forget(transfer.id);
+      return;
+    }
     // RACE: unmounted between this and the open: what lies there then is shown until the next look at the remote.
     await checkRoot(ports, 'remote');
-    const outcome = await ports.remote.fetch({ path: transfer.path, slot: transfer.id, limit: null });
+    const outcome = await ports.remote.fetch({ path: transfer.path, slot: transfer.id, limit: downLimit(ports) });
     if (closed) return;
     switch (outcome.kind) {
       case 'staged': {
@@ -116,6 +143,14 @@ export function createTransfers(ports: PairPorts): Transfers {
         await forget(transfer.id);
     }
   }
+
+  const isDue = everySoOften(() => ports.now());
+  ports.onProgress?.((slot, bytes) => {
+    const job = jobs.get(slot);
+    if (closed || job === undefined || job.transfer.state === 'staged' || !isDue(slot)) return;
+    job.transfer = { ...job.transfer, state: 'running', bytes };
+    base.putTransfer(job.transfer);
+  });
 
   async function run(id: string): Promise<void> {
     const job = jobs.get(id);
@@ -214,6 +249,7 @@ export function createTransfers(ports: PairPorts): Transfers {
       const { staged } = job.transfer;
       await ports.local.discard([id]);
       if (job.tries + 1 >= MAX_TRIES) return forget(id);
+      uncommitted--;
       put({ ...job.transfer, state: 'queued', staged: null, remote: staged.remote }, job.tries + 1);
       queue.push(id);
       pump();
@@ -224,6 +260,7 @@ export function createTransfers(ports: PairPorts): Transfers {
     },
     resume,
     announceAgain() {
+      uncommitted = 0;
       for (const { transfer } of jobs.values()) if (transfer.state === 'staged') announce(transfer);
     },
     async close() {

@@ -17,6 +17,7 @@ import { RemoteOffline, type StagedUpload } from '@lazysync/replica';
 import { checkRoot } from './guards.ts';
 import { PairHeld } from './holds.ts';
 import { type PairPorts, processTimers } from './ports.ts';
+import { everySoOften } from './progress.ts';
 
 type UploadStep = Extract<Step, { kind: 'upload' }>;
 type Up = Transfer & { readonly up: NonNullable<Transfer['up']> };
@@ -49,6 +50,10 @@ export interface Uploads {
 
 function isUp(transfer: Transfer): transfer is Up {
   return transfer.up !== undefined;
+}
+
+export function upLimit(ports: PairPorts): { readonly limit?: number } {
+  return Number.isFinite(ports.limit.up) ? { limit: ports.limit.up } : {};
 }
 
 /** Nothing is replaced by staging. */
@@ -100,9 +105,18 @@ export function createUploads(ports: PairPorts): Uploads {
     publish([{ kind: 'staged', side: 'local', path, transfer: id }]);
   }
 
+  const isDue = everySoOften(() => ports.now());
+  ports.onProgress?.((slot, bytes) => {
+    const row = rows.get(slot);
+    if (closed || row === undefined || row.state === 'staged' || !isDue(slot)) return;
+    const running: Up = { ...row, state: 'running', bytes };
+    rows.set(slot, running);
+    base.putTransfer(running);
+  });
+
   async function stage(row: Up): Promise<void> {
     await checkRoot(ports, 'remote');
-    const outcome = await ports.remote.stage({ slot: row.id, step: stepOf(row) });
+    const outcome = await ports.remote.stage({ slot: row.id, step: stepOf(row), ...upLimit(ports) });
     if (closed) return;
     if (outcome.kind === 'staged' && byPath.get(row.path) === row.id) {
       const staged: Up = { ...row, state: 'staged', bytes: row.remote.size, up: { ...row.up, staged: outcome.upload } };

@@ -444,3 +444,19 @@ describe('large uploads go up beside the lane', () => {
     expect(pair.ports.base.transfers()).toEqual([]);
   });
 });
+
+test('a download leaves free what is to stay free, and says so', async () => {
+  write(pair.remote, 'f', 'x'.repeat(500));
+  await pair.rescan();
+  pair.free.bytes = 1_400;
+  await pair.open('f');
+  expect(pair.tree('local').f).toBe('stub f');
+  expect(pair.ports.base.problems().map(({ code }) => code)).toEqual(['no-space']);
+  expect(pair.ports.base.problems()[0]?.message).toMatch(
+    /500 bytes are needed and 1000 are to stay free .* 1400 are free/,
+  );
+  pair.free.bytes = 1_500;
+  await pair.open('f');
+  expect(pair.tree('local').f).toBe(`file ${'x'.repeat(500)}`);
+  expect(pair.ports.base.problems()).toEqual([]);
+});

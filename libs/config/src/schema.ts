@@ -66,6 +66,18 @@ const settingFields = {
     .min(1, { error: 'must be a whole number from 1 to 64' })
     .max(64, { error: 'must be a whole number from 1 to 64' })
     .default(16),
+  limit: z
+    .strictObject(
+      {
+        /** Bytes per second of all downloads together, and of all uploads. */
+        down: size.default(Infinity),
+        up: size.default(Infinity),
+      },
+      { error: 'must be settings such as { down: 10MiB, up: 2MiB }' },
+    )
+    .prefault({}),
+  /** Bytes that downloads leave free on the disk of local. */
+  minFree: size.default(0),
   /** Bytes: larger uploads run beside the lane. */
   inlineLimit: size.default(8 * 2 ** 20),
   trash: z

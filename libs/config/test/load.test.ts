@@ -40,6 +40,8 @@ pairs:
           watch: { local: 'auto' },
           width: 1,
           inlineLimit: 8 * 2 ** 20,
+          limit: { down: Infinity, up: Infinity },
+          minFree: 0,
           replace: 'capture',
           trash: { keep: 30 * 86_400_000, maxSize: 10 * 2 ** 30, overwritten: true },
           settle: 200,

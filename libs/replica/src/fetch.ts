@@ -5,6 +5,7 @@ import type { Clock } from '@lazysync/ops';
 import { entryContext, entryFromStat, entryOf, fileStat, throwIfLost } from './entry-of.ts';
 import { FsError, type FsPort, type OpenFile } from './fs-port.ts';
 import { heldStill, isElsewhere, readProblem, writeProblem } from './hash.ts';
+import { createPacer, type Pacer } from './pacer.ts';
 import { readInOrder } from './read-in-order.ts';
 import type { FetchOrder, FetchOutcome } from './replica.ts';
 
@@ -16,6 +17,8 @@ export interface FetchContext {
   /** Bytes that have come so far; called for each piece. */
   readonly progress?: (bytes: number) => void;
   readonly signal?: AbortSignal;
+  /** Of all fetches together; left out: of this one alone. */
+  readonly pacer?: Pacer;
 }
 
 /** Runs of zeros of this size stay holes. */
@@ -63,14 +66,6 @@ async function writeSparse(file: OpenFile, bytes: Uint8Array, at: number): Promi
   if (from < bytes.length) await file.write(from === 0 ? bytes : bytes.subarray(from), at + from);
 }
 
-/** Waits until `bytes` since `began` (ms) are within `limit` bytes per second. */
-async function pace(clock: Clock, began: number, bytes: number, limit: number, signal?: AbortSignal): Promise<void> {
-  // Short waits one after the other: progress stays visible, and a clock that jumps holds nothing up for long.
-  const due = began + (bytes / limit) * 1000;
-  const wait = Math.min(due - clock.now(), 60_000);
-  if (wait > 0) await clock.sleep(wait, signal);
-}
-
 export async function fetchFile(order: FetchOrder, context: FetchContext): Promise<FetchOutcome> {
   const { remote, local, anchors } = context;
   const stage = `${OWN_FOLDER}/stage/${order.slot}`;
@@ -113,16 +108,15 @@ async function copy(
   order: FetchOrder,
   context: FetchContext,
 ): Promise<{ readonly hash: string; readonly bytes: number }> {
-  const { clock, signal, progress } = context;
+  const { clock, signal, progress, pacer = createPacer(clock) } = context;
   const hash = createHash('sha256');
-  const began = clock.now();
   const bytes = await readInOrder(source, size, async (piece, at) => {
     signal?.throwIfAborted();
     hash.update(piece);
     await staging(writeSparse(staged, piece, at));
     const done = at + piece.length;
     progress?.(done);
-    if (order.limit !== null) await pace(clock, began, done, order.limit, signal);
+    if (order.limit !== null) await pacer.moved(piece.length, order.limit, signal);
   });
   return { hash: hash.digest('hex'), bytes };
 }

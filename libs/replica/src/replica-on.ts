@@ -8,6 +8,7 @@ import type { FsPort } from './fs-port.ts';
 import { hashFile } from './hash.ts';
 import { list } from './listing.ts';
 import { makeStubs, stubsTogether } from './make-many.ts';
+import { createPacer } from './pacer.ts';
 import { recover } from './recover.ts';
 import { removeTree } from './remove-tree.ts';
 import type { Replica } from './replica.ts';
@@ -37,6 +38,9 @@ export interface ReplicaOptions {
 export function createReplica(options: ReplicaOptions): Replica {
   const { side, fs, peer, anchors, clock, parallel, exact } = options;
 
+  const down = createPacer(clock);
+  const up = createPacer(clock);
+
   async function context(): Promise<TreeContext> {
     const today = anchors()[0];
     if (today === undefined) throw new Error('no anchor is known');
@@ -44,7 +48,11 @@ export function createReplica(options: ReplicaOptions): Replica {
       const [entry] = await look(fs, [path as RelPath], { anchors: anchors(), parallel: 1 });
       return entry ?? ({ kind: 'unknown', reason: 'not looked at' } as const);
     };
-    return { side, fs, peer, look: lookAt, anchor: today, now: () => clock.now() };
+    const moved = async (slot: string, bytes: number, done: number, limit?: number): Promise<void> => {
+      options.progress?.(slot, done);
+      if (limit !== undefined) await up.moved(bytes, limit);
+    };
+    return { side, fs, peer, moved, look: lookAt, anchor: today, now: () => clock.now() };
   }
 
   return {
@@ -82,6 +90,7 @@ export function createReplica(options: ReplicaOptions): Replica {
         local: peer,
         anchors: anchors(),
         clock,
+        pacer: down,
         ...(progress === undefined ? {} : { progress: (bytes: number) => progress(order.slot, bytes) }),
       });
     },

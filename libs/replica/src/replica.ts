@@ -57,6 +57,8 @@ export interface Order {
   readonly step: Step;
   /** Of an upload, once it is staged. */
   readonly staged?: StagedUpload;
+  /** Of what is staged, bytes per second; left out: none. */
+  readonly limit?: number;
 }
 
 export type StageOutcome =

@@ -17,6 +17,8 @@ export interface TreeContext {
   readonly fs: FsPort;
   /** The other side's tree: read for uploads. */
   readonly peer: FsPort;
+  /** `bytes` more of what is staged have moved, `done` in all; waits if there is a limit, bytes per second. */
+  readonly moved: (slot: string, bytes: number, done: number, limit?: number) => Promise<void>;
   /** lstat and readlink, as an entry; never throws for what a file system can answer. */
   readonly look: (path: string) => Promise<Entry>;
   /** What the stubs' texts begin with. */

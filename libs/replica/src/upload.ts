@@ -34,7 +34,20 @@ function sameReading(a: RawStat, b: FileStat): boolean {
   return a.kind === 'file' && a.size === b.size && a.mtimeNs === b.mtimeNs && a.ino === b.ino;
 }
 
-async function copyBytes(from: OpenFile, to: OpenFile): Promise<string> {
+function unchanged(before: RawStat, after: RawStat): boolean {
+  return after.size === before.size && after.mtimeNs === before.mtimeNs && after.ctimeNs === before.ctimeNs;
+}
+
+/** Between two looks at the source: a file that has changed is not read to its end. */
+const LOOK_AFTER = 64 * CHUNK;
+
+/** null: the source is another one by now. */
+async function copyBytes(
+  from: OpenFile,
+  to: OpenFile,
+  before: RawStat,
+  moved: (bytes: number, done: number) => Promise<void>,
+): Promise<string | null> {
   const hash = createHash('sha256');
   const buffer = new Uint8Array(CHUNK);
   for (let at = 0; ; ) {
@@ -44,6 +57,8 @@ async function copyBytes(from: OpenFile, to: OpenFile): Promise<string> {
     hash.update(bytes);
     await to.write(bytes, at);
     at += count;
+    await moved(count, at);
+    if (at % LOOK_AFTER === 0 && !unchanged(before, await from.stat())) return null;
   }
 }
 
@@ -80,7 +95,7 @@ async function makeFolder(fs: FsPort, path: string): Promise<void> {
 /** The bytes of `source` in a new stage file; null: the source was another one before, or changed while it was read. */
 async function stageFrom(
   it: TreeContext,
-  slot: string,
+  { slot, limit }: Pick<Order, 'slot' | 'limit'>,
   source: OpenFile,
   expected: (raw: RawStat) => boolean,
 ): Promise<StagedUpload | null> {
@@ -88,9 +103,9 @@ async function stageFrom(
   if (!expected(before)) return null;
   const staged = await createStage(it, slot, before.mode);
   try {
-    const hash = await copyBytes(source, staged);
+    const hash = await copyBytes(source, staged, before, (bytes, done) => it.moved(slot, bytes, done, limit));
     const after = await source.stat();
-    if (after.size !== before.size || after.mtimeNs !== before.mtimeNs || after.ctimeNs !== before.ctimeNs) return null;
+    if (hash === null || !unchanged(before, after)) return null;
     await staged.sync();
     await staged.setMtime(before.mtimeNs);
     // Setting the time has asked the server what it shows now.
@@ -138,7 +153,7 @@ export async function stageUpload(it: TreeContext, order: Order): Promise<StageO
   const replaces = step.expected.kind === 'file';
   try {
     const [staging, trash] = await Promise.allSettled([
-      stageFrom(it, slot, source, (raw) => sameReading(raw, step.source)),
+      stageFrom(it, order, source, (raw) => sameReading(raw, step.source)),
       // The folder that what is replaced will go to, at the same time: on a mount that is as long a way.
       replaces ? makeTrashFolder(it, slot, step.path) : null,
     ]);
@@ -202,7 +217,7 @@ export async function copyFile(it: TreeContext, order: Order): Promise<StepOutco
     let staged: StagedUpload | null;
     try {
       const wanted: FileEntry = step.expected;
-      staged = await stageFrom(it, order.slot, source, (raw) =>
+      staged = await stageFrom(it, order, source, (raw) =>
         isExpected('remote', wanted, { kind: 'file', stat: fileStat(raw) }),
       );
     } finally {

@@ -147,6 +147,9 @@ export async function boot(
     hydration: createHydration({ on: 'open', maxSize: Infinity }, () => base.pins()),
     width: 16,
     inlineLimit: 1 << 20,
+    limit: { down: Infinity, up: Infinity },
+    minFree: 0,
+    freeBytes: async () => Infinity,
     downloads: 1,
     timers: {
       after(ms, call) {

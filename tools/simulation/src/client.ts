@@ -447,6 +447,9 @@ export class Client {
       },
       width: this.it.width,
       inlineLimit: INLINE,
+      limit: { down: Infinity, up: Infinity },
+      minFree: 0,
+      freeBytes: () => Promise.resolve(Infinity),
       downloads: 2,
       timers: {
         after: (ms, act) => scheduler.after(owner, ms, act),

@@ -27,6 +27,8 @@ export interface TwoFolders {
   readonly local: string;
   readonly remote: string;
   readonly ports: PairPorts;
+  /** What is free where local lies. */
+  readonly free: { bytes: number };
   /** Hands one changeset over, then the `staged` ones that come of it, until nothing is left. */
   work(...events: SyncEvent[]): Promise<string[]>;
   change(side: Side, kind: ChangeKind, ...paths: string[]): Promise<string[]>;
@@ -129,6 +131,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
   const published: SyncEvent[] = [];
   const base = openBase(':memory:');
   const rules = createIgnoreRules(['*.tmp'], here, there, local);
+  const free = { bytes: Infinity };
   const ports: PairPorts = {
     pair: 'test',
     base,
@@ -160,6 +163,9 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     holds: createHolds(base, () => Date.now()),
     width: 16,
     inlineLimit: 1 << 20,
+    limit: { down: Infinity, up: Infinity },
+    minFree: 1_000,
+    freeBytes: async () => free.bytes,
     downloads: 4,
   };
   const transfers = createTransfers(ports);
@@ -193,6 +199,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     local,
     remote,
     ports,
+    free,
     work,
     change: (side, kind, ...paths) => work(...paths.map((at) => ({ kind, side, path: relPath(at) }) as const)),
     open: (...paths) => work(...paths.map((at) => ({ kind: 'access', side: 'local', path: relPath(at) }) as const)),
