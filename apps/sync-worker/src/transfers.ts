@@ -202,7 +202,9 @@ export function createTransfers(ports: PairPorts): Transfers {
   }
 
   function pump(): void {
-    while (!closed && !paused && running.size < ports.downloads) {
+    // Under a limit more of them would only wait for one another.
+    const most = Number.isFinite(ports.limit.down) ? Math.min(FEW, ports.downloads) : ports.downloads;
+    while (!closed && !paused && running.size < most) {
       const id = queue[0];
       if (id === undefined) return;
       const size = jobs.get(id)?.transfer.remote.size ?? 0;

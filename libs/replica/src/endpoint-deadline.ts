@@ -15,6 +15,8 @@ export interface CallDeadline {
 const LONGEST = 120_000;
 /** Bytes per second below which a copy counts as hanging. */
 const SLOWEST = 8 * 1024;
+/** So many uploads may share a limit. */
+const SHARING = 64;
 
 function bytesOf(call: EndpointCall, args: readonly unknown[]): number {
   const sizeOf = ({ step }: Order): number => {
@@ -43,20 +45,22 @@ export function createCallDeadline(
 ): CallDeadline {
   const fetching = call === 'fetch' ? (args[0] as FetchOrder) : null;
   const pieceMs = fetching === null || fetching.limit === null ? 0 : (RANGE / fetching.limit) * 1000;
-  const longest = LONGEST + (bytesOf(call, args) / SLOWEST) * 1000 + countOf(args) * 1000 + pieceMs;
+  const limit = call === 'stage' ? (args[0] as Order).limit : undefined;
+  const turnsMs = limit === undefined ? 0 : (bytesOf(call, args) / limit) * 1000 * SHARING;
+  const longest = LONGEST + (bytesOf(call, args) / SLOWEST) * 1000 + countOf(args) * 1000 + pieceMs + turnsMs;
   // A fetch that waits for its turn under a rate limit asks the mount for nothing meanwhile.
   const quiet = quietMs + pieceMs;
   let last = performance.now();
-  let limit = last + longest;
+  let latest = last + longest;
   let timer: NodeJS.Timeout;
   let immediate: NodeJS.Immediate | undefined;
   const wait = (): void => {
-    const due = Math.min(last + quiet, limit);
+    const due = Math.min(last + quiet, latest);
     timer = setTimeout(
       () => {
         // RACE: this process itself may have been held up, and the answer lies unread in the pipe: that is read first.
         immediate = setImmediate(() => {
-          if (performance.now() >= Math.min(last + quiet, limit)) passed();
+          if (performance.now() >= Math.min(last + quiet, latest)) passed();
           else wait();
         });
       },
@@ -69,7 +73,7 @@ export function createCallDeadline(
       last = performance.now();
     },
     progress(slot) {
-      if (fetching?.slot === slot) limit = performance.now() + longest;
+      if (fetching?.slot === slot) latest = performance.now() + longest;
     },
     cancel() {
       clearTimeout(timer);

@@ -49,9 +49,9 @@ it('lets a fetch take as long as its own bytes come, and as its limit asks for',
   const passed = vi.fn();
   const limited = { path: 'f', slot: 's', limit: 10_000 };
   const deadline = createCallDeadline('fetch', [limited], 8_000, passed);
-  // 256 KiB at 10,000 bytes a second: one piece takes 26 s, in which the server is asked for nothing.
+  // 128 KiB at 10,000 bytes a second: one piece takes 13 s, in which the server is asked for nothing.
   for (let piece = 0; piece < 20; piece++) {
-    await vi.advanceTimersByTimeAsync(26_000);
+    await vi.advanceTimersByTimeAsync(13_000);
     deadline.beat();
     deadline.progress('s');
   }
@@ -62,4 +62,18 @@ it('lets a fetch take as long as its own bytes come, and as its limit asks for',
     deadline.progress('another');
   }
   expect(passed).toHaveBeenCalledTimes(1);
+});
+
+it('lets an upload wait for its turn under a limit that many share', async () => {
+  const passed = vi.fn();
+  const source = { size: 1_000_000, mtimeNs: 0n, ctimeNs: 0n, mode: 0o644, dev: 0n, ino: 0n, birthNs: 0n };
+  const step = { kind: 'upload', side: 'remote', path: 'f', source, expected: { kind: 'absent' } };
+  const deadline = createCallDeadline('stage', [{ slot: 's', step, limit: 10_000 }], 8_000, passed);
+  // 100 s by itself, and as long for each of those before it.
+  for (let i = 0; i < 600; i++) {
+    await vi.advanceTimersByTimeAsync(5_000);
+    deadline.beat();
+  }
+  expect(passed).not.toHaveBeenCalled();
+  deadline.cancel();
 });
