@@ -95,10 +95,18 @@ describe.skipIf(noMounts !== null)(`the link is cut${noMounts === null ? '' : ` 
     }
     await lab.up();
     await hydrate('copy');
+    // A busy machine takes its time for everything: what counts is what the cut adds.
+    const statusTakes = took(() => lab.status());
     await cutUntilSwitched();
-    expect(took(() => expect(lab.status()).toMatchObject({ state: 'remote-offline' }))).toBeLessThan(1_500);
-    expect(took(() => spawnSync('ls', ['--color=always', '-l', lab.local]))).toBeLessThan(1_000);
-    expect(took(() => expect(fs.readFileSync(lab.l('copy'), 'utf8')).toBe('copy'))).toBeLessThan(200);
+    const figures = {
+      status: took(() => expect(lab.status()).toMatchObject({ state: 'remote-offline' })) - statusTakes,
+      ls: took(() => spawnSync('ls', ['--color=always', '-l', lab.local])),
+      copy: took(() => expect(fs.readFileSync(lab.l('copy'), 'utf8')).toBe('copy')),
+    };
+    process.stdout.write(`cut: status without ${Math.round(statusTakes)} ms, more with: ${JSON.stringify(figures)}\n`);
+    expect(figures.status).toBeLessThan(1_000);
+    expect(figures.ls).toBeLessThan(1_000);
+    expect(figures.copy).toBeLessThan(200);
     expect(() => fs.appendFileSync(lab.l('stub'), 'x')).toThrow(/ELOOP/);
     fs.writeFileSync(lab.l('copy'), 'edited offline');
     fs.writeFileSync(lab.l('new'), 'made offline');

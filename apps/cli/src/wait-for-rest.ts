@@ -4,12 +4,12 @@
  */
 import { dirname } from 'node:path';
 import { openBaseReader } from '@lazysync/base';
-import { systemClock } from '@lazysync/ops';
+import { isFlocked, systemClock } from '@lazysync/ops';
 import { type LookAnswer, openRedis, type RedisLink, requestLook } from '@lazysync/queue';
 import type { PairReport } from '@lazysync/status';
 import { baseFile, type KnownPair } from './find-pairs.ts';
 import { readReports } from './pair-reports.ts';
-import { isUpLockHeld, pairLockFile } from './up-lock.ts';
+import { pairLockFile } from './up-lock.ts';
 
 export type Rest =
   | { readonly kind: 'rest'; readonly report: PairReport }
@@ -124,7 +124,7 @@ class Waiting {
         const nobody = redis === 'up' && worker.length === 0 && watchers.length === 0;
         const isLong = now - this.#absentSince > GRACE_MS;
         // CRASH: an "up" that runs starts them again, however long that takes on a busy machine.
-        const comesBack = redis === 'up' && isUpLockHeld(pairLockFile(dirname(baseFile(this.#pair))));
+        const comesBack = redis === 'up' && isFlocked(pairLockFile(dirname(baseFile(this.#pair))));
         if (((!this.#wasThere && nobody) || isLong) && !comesBack) return nothingRuns(this.#pair);
       } else {
         this.#absentSince = null;

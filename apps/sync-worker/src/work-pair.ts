@@ -230,6 +230,13 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     }
   }
 
+  // CRASH: a worker that is started anew at rest has no job to tell it so: what this start of the program had to look at
+  // as a whole was looked at before.
+  if (base.meta('ready') === hooks.boot) {
+    enter('syncing');
+    restSoon();
+  }
+
   return {
     decide(decided) {
       const hold = ports.holds.decide(decided);

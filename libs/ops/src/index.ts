@@ -4,6 +4,7 @@ export * from './deadline.ts';
 export * from './errno.ts';
 export * from './health-file.ts';
 export * from './keeper.ts';
+export * from './locks.ts';
 export * from './logger.ts';
 export * from './memory.ts';
 export * from './metrics.ts';

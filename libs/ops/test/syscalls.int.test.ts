@@ -13,6 +13,7 @@ import {
   inotifyInit,
   inotifyRead,
   inotifyRmWatch,
+  isFlocked,
   mountOf,
   O_PATH,
   onReadable,
@@ -199,4 +200,15 @@ describe('errnoOf', () => {
 it('finds the mount of a path', () => {
   expect(mountOf('/proc/self')?.fsType).toBe('proc');
   expect(mountOf(dir)).not.toBeNull();
+});
+
+it('tells whether a file is locked without taking the lock', () => {
+  const file = path.join(dir, 'lock');
+  expect(isFlocked(file)).toBe(false);
+  const fd = fs.openSync(file, 'w');
+  expect(isFlocked(file)).toBe(false);
+  expect(flockExclusive(fd)).toBe(true);
+  expect(isFlocked(file)).toBe(true);
+  fs.closeSync(fd);
+  expect(isFlocked(file)).toBe(false);
 });

@@ -1,7 +1,7 @@
 /** Puts together what the base and the lane say. Answers within the deadline, whatever is down. */
 import { join } from 'node:path';
 import type { BaseReader, PairState, StoredConflict, StoredProblem, Transfer } from '@lazysync/base';
-import { withDeadline } from '@lazysync/ops';
+import { isFlocked, withDeadline } from '@lazysync/ops';
 import type { LaneCounts, Presence, RemoteScanFacts, Role } from '@lazysync/queue';
 import { type BaseLook, type BaseLooker, createBaseLooker, type Progress } from './base-view.ts';
 import type { PairStatus, ProcessRef, Status } from './status.ts';
@@ -146,7 +146,8 @@ function stateOf(working: boolean, said: PairState, lane: LaneAnswer | null, que
 function reportOf(pair: StatusPair, look: BaseLook, lane: LaneAnswer | null): PairReport {
   const view = look.kind === 'base' ? look.view : null;
   const queued = lane === null ? 0 : lane.counts.waiting + lane.counts.active + lane.counts.delayed;
-  const working = (lane?.workers.length ?? 0) > 0;
+  // A Redis that is away, or slow on a busy machine, says nothing of the worker; its lock does, where it runs on this host.
+  const working = lane === null ? isFlocked(join(pair.state, 'lock')) : lane.workers.length > 0;
   const state = stateOf(working, view?.state ?? 'starting', lane, queued);
   const { counts = NO_COUNTS, transfers = [], problems = [], held = [], conflicts = [] } = view ?? {};
   return {

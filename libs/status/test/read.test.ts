@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBase } from '@lazysync/base';
 import { relPath } from '@lazysync/event-model';
+import { flockExclusive } from '@lazysync/ops';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { buildStatus, type LaneView, openStatus, type StatusPair } from '../src/index.ts';
 
@@ -60,6 +61,17 @@ test('a Redis that hangs is down, and the answer comes in time', async () => {
   const { pairs: seen } = await buildStatus({ pairs, lanes: hanging, deadlineMs: 100 });
   expect(performance.now() - begun).toBeLessThan(1000);
   expect(seen[0]).toMatchObject({ redis: 'down', state: 'stopped' });
+  // The worker's lock is held: it runs, whatever Redis does.
+  folder();
+  const lock = openSync(join(stateFolder, 'p', 'lock'), 'w');
+  try {
+    expect(flockExclusive(lock)).toBe(true);
+    const { pairs: again } = await buildStatus({ pairs, lanes: hanging, deadlineMs: 100 });
+    expect(again[0]?.redis).toBe('down');
+    expect(again[0]?.state).not.toBe('stopped');
+  } finally {
+    closeSync(lock);
+  }
 });
 
 test('a Redis that refuses is down', async () => {
