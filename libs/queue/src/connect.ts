@@ -1,4 +1,5 @@
 /** From a text to an address, and from an address to a client. Passwords never reach a message. */
+import { readFileSync } from 'node:fs';
 import { type RedisOptions as AllOptions, Cluster, Redis } from 'ioredis';
 import type { RedisAddress } from './lane.ts';
 
@@ -27,7 +28,7 @@ export type Target =
   | { readonly kind: 'cluster'; readonly hosts: readonly Host[]; readonly options: RedisOptions };
 
 const FORMS =
-  'redis://[user:password@]host[:port][/db], rediss://…, redis-sentinel://host:26379,host:26379/name, redis-cluster://host:port,host:port, or the path of a socket';
+  'redis://[user:password@]host[:port][/db], rediss://…?ca=FILE, redis-sentinel://host:26379,host:26379/name, redis-cluster://host:port,host:port, or the path of a socket';
 
 const bad = (why: string): { readonly kind: 'bad'; readonly message: string } => ({
   kind: 'bad',
@@ -55,8 +56,11 @@ export function targetOf(address: RedisAddress): Target | string {
   );
   if (match === null) return 'it is no URL of Redis';
   const [, scheme = '', form = '', login, places = '', path = ''] = match;
-  if (match[6] !== undefined && match[6] !== '') return 'settings after a question mark are not known';
-  const options: RedisOptions = scheme.toLowerCase() === 'rediss' ? { tls: {} } : {};
+  const secure = scheme.toLowerCase() === 'rediss';
+  const files = parseFiles(match[6] ?? '');
+  if (typeof files === 'string') return files;
+  if (!secure && Object.keys(files).length > 0) return 'certificates go with rediss://';
+  const options: RedisOptions = secure ? { tls: files } : {};
   if (login !== undefined) {
     const cut = login.indexOf(':');
     const user = decode(cut < 0 ? login : login.slice(0, cut));
@@ -87,6 +91,29 @@ export function targetOf(address: RedisAddress): Target | string {
   const [only, ...more] = hosts;
   if (only === undefined || more.length > 0) return 'several hosts need redis-sentinel:// or redis-cluster://';
   return { kind: 'single', hosts: [only], options };
+}
+
+const FILES: readonly string[] = ['ca', 'cert', 'key'];
+
+/** `ca=FILE&cert=FILE&key=FILE`: the names of the files; they are read when a connection is made. */
+function parseFiles(text: string): Readonly<Record<string, string>> | string {
+  const files: Record<string, string> = {};
+  for (const part of text.split('&')) {
+    if (part === '') continue;
+    const cut = part.indexOf('=');
+    const name = cut < 0 ? part : part.slice(0, cut);
+    if (!FILES.includes(name)) return 'after a question mark only ca=FILE, cert=FILE and key=FILE are known';
+    const file = decode(cut < 0 ? '' : part.slice(cut + 1));
+    if (file === null || !file.startsWith('/')) return `${name}= does not name a file by its absolute path`;
+    files[name] = file;
+  }
+  if ((files.cert === undefined) !== (files.key === undefined)) return 'cert= and key= go together';
+  return files;
+}
+
+/** Rejects as a connection does when a file can not be read: with the error of the file. */
+function readFiles(files: object): NonNullable<RedisOptions['tls']> {
+  return Object.fromEntries(Object.entries(files).map(([name, file]) => [name, readFileSync(String(file))]));
 }
 
 function decode(text: string): string | null {
@@ -152,6 +179,8 @@ export interface ClientOptions {
 export function createClient(address: RedisAddress, wish: ClientOptions = {}): Client {
   const target = targetOf(address);
   if (typeof target === 'string') throw new Error(`The Redis address is not usable: ${target}.`);
+  const secure = target.kind !== 'socket' && target.options.tls !== undefined;
+  const tls = secure ? { tls: readFiles(target.options.tls ?? {}) } : {};
   const { name, onceMs, autoResubscribe } = wish;
   const once = onceMs !== undefined;
   const usual: RedisOptions = {
@@ -164,13 +193,14 @@ export function createClient(address: RedisAddress, wish: ClientOptions = {}): C
     case 'socket':
       return new Redis({ ...usual, path: target.path });
     case 'single':
-      return new Redis({ ...usual, ...target.options, ...target.hosts[0] });
+      return new Redis({ ...usual, ...target.options, ...tls, ...target.hosts[0] });
     case 'sentinel': {
-      const { tls, ...login } = target.options;
+      const { tls: _files, ...login } = target.options;
       return new Redis({
         ...usual,
         ...login,
-        ...(tls === undefined ? {} : { tls, sentinelTLS: tls, enableTLSForSentinelMode: true }),
+        ...tls,
+        ...(tls.tls === undefined ? {} : { sentinelTLS: tls.tls, enableTLSForSentinelMode: true }),
         ...(once ? { sentinelRetryStrategy: () => null } : {}),
         sentinels: [...target.hosts],
         name: target.name,
@@ -178,7 +208,7 @@ export function createClient(address: RedisAddress, wish: ClientOptions = {}): C
     }
     case 'cluster':
       return new Cluster([...target.hosts], {
-        redisOptions: { ...usual, ...target.options },
+        redisOptions: { ...usual, ...target.options, ...tls },
         clusterRetryStrategy: once ? () => null : backoff,
       });
   }

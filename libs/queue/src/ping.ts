@@ -25,8 +25,9 @@ export async function ping(address: RedisAddress, deadlineMs: number): Promise<P
   let client: ReturnType<typeof createClient>;
   try {
     client = createClient(address, { onceMs: deadlineMs });
-  } catch {
-    return down('the address is not usable');
+  } catch (error) {
+    const { code, path } = error as NodeJS.ErrnoException;
+    return down(path === undefined ? 'the address is not usable' : `${path} can not be read (${code})`);
   }
   client.on('error', (error: Error) => {
     lastError = error;

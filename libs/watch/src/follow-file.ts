@@ -9,6 +9,8 @@ export interface FollowedFile {
 
 /** ms of quiet: an editor may empty a file before it writes it. */
 const QUIET = 150;
+/** ms between looks. */
+const EVERY = 1_000;
 
 /** `changed` is called after each change of the content; not for the content that is there now, or when the file is gone. */
 export function followFile(file: string, changed: () => void): FollowedFile {
@@ -24,11 +26,12 @@ export function followFile(file: string, changed: () => void): FollowedFile {
     clearTimeout(timer);
     timer = setTimeout(look, QUIET);
   };
-  const watcher = watch(file, { ignoreInitial: true });
+  // By looking: a file that is bound into a container tells nothing of what is written to it outside.
+  const watcher = watch(file, { ignoreInitial: true, usePolling: true, interval: EVERY });
   watcher.on('all', soon);
   // RACE: written between the first look and the first watch.
   watcher.on('ready', soon);
-  // Too few watches, say: what it says at a change is not worth the process.
+  // Not worth the process: the next look may do better.
   watcher.on('error', soon);
   return {
     close: async () => {
