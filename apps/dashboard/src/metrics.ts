@@ -13,9 +13,17 @@ export interface PairReading {
   readonly lastFullScan: number | null;
 }
 
+/** Who has the lease of a pair; it may not have begun to serve it yet. */
+export interface LeaseReading {
+  readonly pair: string;
+  readonly role: string;
+  readonly host: string;
+  readonly pid: number;
+}
+
 export interface PairMetrics {
   readonly contentType: string;
-  render(pairs: readonly PairReading[]): Promise<string>;
+  render(pairs: readonly PairReading[], leases: readonly LeaseReading[]): Promise<string>;
 }
 
 const seconds = (ms: number | null): number => (ms === null ? 0 : ms / 1000);
@@ -58,6 +66,12 @@ export function createPairMetrics(): PairMetrics {
   const gauges = NUMBERS.map(([name, help, value]) => ({ gauge: metrics.gauge(name, help, ['pair']), value }));
   const state = metrics.gauge('state', '1 for the state that the pair is in', ['pair', 'state']);
   const holder = metrics.gauge('process', '1 for each process that serves the pair', ['pair', 'role', 'host', 'pid']);
+  const lease = metrics.gauge('lease_holder', '1 for the process that has the lease of the pair', [
+    'pair',
+    'role',
+    'host',
+    'pid',
+  ]);
   const problems = metrics.gauge('problems_by_code', 'Problems', ['pair', 'code']);
   const actions = metrics.counter('actions_total', 'Steps that were carried out, since the dashboard started', [
     'pair',
@@ -73,7 +87,7 @@ export function createPairMetrics(): PairMetrics {
     'pair',
     'direction',
   ]);
-  const all = [...gauges.map(({ gauge }) => gauge), state, holder, problems, actions, events, bytes];
+  const all = [...gauges.map(({ gauge }) => gauge), state, holder, lease, problems, actions, events, bytes];
   const fill = ({ report, totals, events: counted }: PairReading): void => {
     const { id: pair, watchers, worker, state: now } = report.status;
     state.set({ pair, state: now }, 1);
@@ -90,8 +104,9 @@ export function createPairMetrics(): PairMetrics {
   };
   return {
     contentType: metrics.contentType,
-    render: async (pairs) => {
+    render: async (pairs, leases) => {
       for (const one of all) one.reset();
+      for (const { pair, role, host, pid } of leases) lease.set({ pair, role, host, pid }, 1);
       for (const pair of pairs) {
         for (const { gauge, value } of gauges) gauge.set({ pair: pair.report.status.id }, value(pair));
         fill(pair);

@@ -10,6 +10,7 @@ import {
   type LaneQueues,
   laneQueues,
   laneView,
+  listLeases,
   openRedis,
   pauseLane,
   type RedisAddress,
@@ -19,6 +20,7 @@ import {
 import { openStatus, type PairReport, type StatusPair } from '@lazysync/status';
 import { createHistory, type History } from './history.ts';
 import { actionsOf, finishedJobs } from './jobs.ts';
+import type { LeaseReading } from './metrics.ts';
 import type { ActionShape } from './shapes.ts';
 import { createTally, type Tally } from './tally.ts';
 
@@ -36,6 +38,8 @@ export interface Pairs {
   readonly ids: readonly string[];
   readonly queues: LaneQueues['queues'];
   readonly redisUp: boolean;
+  /** Who has which of these pairs; nothing while Redis is away. */
+  leases(): Promise<readonly LeaseReading[]>;
   /** From now on these. */
   serve(pairs: readonly StatusPair[]): void;
   /** Told when there are other pairs than before. */
@@ -140,6 +144,18 @@ export function openPairs({ pairs: first, redis: address, log }: PairsOptions): 
     },
     get queues() {
       return lanes.queues;
+    },
+    leases: async () => {
+      const of = async (role: 'watcher' | 'worker'): Promise<LeaseReading[]> => {
+        const holders = await listLeases(redis, role, DEADLINE_MS);
+        return holders.flatMap(({ host, pid, pairs }) =>
+          pairs.filter((pair) => ids.includes(pair)).map((pair) => ({ pair, role, host, pid })),
+        );
+      };
+      return await Promise.all([of('watcher'), of('worker')]).then(
+        (both) => both.flat(),
+        () => [], // the page and the rest of the metrics do without
+      );
     },
     get redisUp() {
       return redis.up;

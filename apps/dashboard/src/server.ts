@@ -124,6 +124,6 @@ function registerHealth(server: FastifyInstance, { pairs, ping }: ServerParts): 
         lastFullScan: tally.lastFullScan(),
       };
     });
-    return reply.type(metrics.contentType).send(await metrics.render(readings));
+    return reply.type(metrics.contentType).send(await metrics.render(readings, await pairs.leases()));
   });
 }

@@ -42,14 +42,18 @@ const report: PairReport = {
 };
 
 test('the metrics that are named exist, with the labels that are used', async () => {
-  const text = await createPairMetrics().render([
-    {
-      report,
-      totals: { acts: new Map([['upload in remote', 2]]), bytesUp: 5, bytesDown: 6 },
-      events: [{ kind: 'modify', result: 'done', count: 7 }],
-      lastFullScan: 9000,
-    },
-  ]);
+  const text = await createPairMetrics().render(
+    [
+      {
+        report,
+        totals: { acts: new Map([['upload in remote', 2]]), bytesUp: 5, bytesDown: 6 },
+        events: [{ kind: 'modify', result: 'done', count: 7 }],
+        lastFullScan: 9000,
+      },
+    ],
+    [{ pair: 'p', role: 'watcher', host: 'box', pid: 12 }],
+  );
+  expect(text).toContain('lazysync_lease_holder{pair="p",role="watcher",host="box",pid="12"} 1');
   const known = new Map<string, Set<string>>();
   for (const [, name = '', labels = ''] of text.matchAll(/^(lazysync_\w+)\{([^}]*)\}/gm))
     known.set(name, new Set([...labels.matchAll(/(\w+)="/g)].map(([, label = '']) => label)));

@@ -86,7 +86,7 @@ class Lane implements LaneWorker {
       skipVersionCheck: true,
       concurrency: 1,
       lockDuration: 30_000,
-      stalledInterval: 30_000, // what is left active is put back by `#reclaim`, long before
+      stalledInterval: 300_000, // what is left active is put back by `#reclaim`, long before
       maxStalledCount: 1e9, // above it a job goes to failed, and the next one overtakes
       drainDelay: 1,
       runRetryDelay: 500,
