@@ -92,9 +92,10 @@ describe('look', () => {
       const [entry] = await look(but({ lstat: failing(code) }), [relPath('f')], options());
       expect(entry).toEqual({ kind: 'unknown', reason: code });
     }
+    const { size, mtimeNs } = fs.lstatSync(`${dir}/l`, { bigint: true });
     for (const code of ['EPERM', 'EACCES', 'EILSEQ']) {
       const [entry] = await look(but({ readlink: failing(code) }), [relPath('l')], options());
-      expect(entry).toEqual({ kind: 'unknown', reason: code });
+      expect(entry).toEqual({ kind: 'unknown', reason: code, link: { size: Number(size), mtimeNs } });
     }
     // The link is there, its text is not to be had.
     const [entry] = await look(but({ readlink: failing('ENOENT') }), [relPath('l')], options());
