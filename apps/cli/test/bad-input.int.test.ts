@@ -67,8 +67,8 @@ describe('folders that can not be a pair: exit code 2', () => {
 
 describe('usage: exit code 2', () => {
   test.each([
-    [['up', '--local', 'L'], /'--remote <DIR>' not specified/],
-    [['up', '--remote', 'R'], /'--local <DIR>' not specified/],
+    [['up', '--local', 'L'], /The option --remote DIR is missing/],
+    [['up', '--remote', 'R'], /The option --local DIR is missing/],
     [up('R', 'L', '--what'), /Unknown option '--what'/],
     [up('R', 'L', 'more'), /Too many arguments/],
     [up('R', 'L', '--port', 'many'), /The port many is no number from 1 to 65535/],

@@ -19,8 +19,8 @@ import {
 import {
   announce,
   createPublisher,
+  isServed,
   laneCounts,
-  listPresence,
   onLaneLost,
   onLookRequest,
   openRedis,
@@ -105,7 +105,7 @@ async function startPair(
       settleMs: settings.settle,
       againMs: settings.hydrate.again,
       startDone,
-      served: async () => (await listPresence(redis, pair.id, 'server-watcher')).length > 0,
+      served: () => isServed(redis, pair.id),
       base,
       endpoint,
       outbox,

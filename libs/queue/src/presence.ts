@@ -2,7 +2,7 @@
 import type { Presence, Role } from './lane.ts';
 import type { RedisLink } from './link.ts';
 import { livingOf, memberOf } from './member.ts';
-import { pairKey } from './names.ts';
+import { fleetKey, pairKey } from './names.ts';
 
 const DEADLINE_MS = 2000;
 /** Left behind by the dead and asked about by nobody: gone after a day. Said again before that, ms. */
@@ -34,7 +34,8 @@ export function announce(
   const say = (): void => {
     if (closed || !redis.up) return; // said as soon as it is
     const said = redis.commands.multi().hset(key, field, value).expire(key, KEPT_S).exec();
-    said.then(
+    const all = role === 'server-watcher' ? redis.commands.set(SERVERS, '1', 'EX', KEPT_S) : null;
+    Promise.all([said, all]).then(
       () => undefined,
       () => undefined, // the connection went away: said after it came back
     );
@@ -80,6 +81,26 @@ export async function listPresence(
       .filter((one) => one !== null)
       .sort((a, b) => a.since - b.since);
   });
+}
+
+/** There is, or lately was, a watcher beside some remote's disk. */
+const SERVERS = fleetKey('server-watchers');
+const REMEMBERED_MS = 2_000;
+const askedOf = new WeakMap<RedisLink, { readonly at: number; readonly any: Promise<boolean> }>();
+
+/**
+ * Does a watcher beside the remote's disk tell what changes there? Asked for each pair again and again: where there is no
+ * such watcher at all, one question is enough for all of them. Rejects as `listPresence` does.
+ */
+export async function isServed(redis: RedisLink, pair: string): Promise<boolean> {
+  const now = performance.now();
+  let asked = askedOf.get(redis);
+  if (asked === undefined || now - asked.at > REMEMBERED_MS) {
+    asked = { at: now, any: redis.within(DEADLINE_MS, async (client) => (await client.exists(SERVERS)) === 1) };
+    askedOf.set(redis, asked);
+  }
+  if (!(await asked.any)) return false;
+  return (await listPresence(redis, pair, 'server-watcher')).length > 0;
 }
 
 const ownerOf = (field: string): string => field.split('.', 1)[0] ?? '';
