@@ -97,6 +97,11 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     return outcome.kind === 'done';
   }
 
+  async function lacksFolder(path: RelPath): Promise<boolean> {
+    const folder = parentOf(path);
+    return folder !== '' && (await lookAt(ports.remote, folder)).kind === 'absent';
+  }
+
   function hasFolder(path: RelPath): boolean {
     const parent = parentOf(path);
     return parent === '' || base.get(parent)?.kind === 'directory';
@@ -253,6 +258,11 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
           const large = decision.step.kind === 'upload' && decision.step.source.size > ports.inlineLimit;
           const ready = decision.step.kind === 'upload' && large ? hooks.upload.want(decision.step) : undefined;
           if (ready === null) return 'upload begun';
+          // A commit that comes to nothing has to stage all of it again, and would do so for good.
+          if (ready !== undefined && (await lacksFolder(path))) {
+            if (beside) return null;
+            await reviveFolder('remote', parentOf(path));
+          }
           const outcome = await perform(decision.step, view, null, decision.why, ready);
           if (ready !== undefined) hooks.upload.used(ready.slot);
           if (outcome.kind === 'failed') {
