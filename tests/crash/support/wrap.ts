@@ -1,6 +1,6 @@
 /** The worker's ports with a crash point around every act that outlives the process. */
 import type { Base } from '@lazysync/base';
-import { FsError, type FsPort, type OpenFile } from '@lazysync/replica';
+import { FsError, type FsPort, type OpenFile, type RawStat } from '@lazysync/replica';
 import type { Points } from './points.ts';
 
 const MUTATING: ReadonlySet<string> = new Set([
@@ -63,6 +63,25 @@ export interface WrappedFs {
   closeLeft(): Promise<void>;
 }
 
+/** Many links in one go are made one by one here, as in the kernel: it can end after each of them. */
+function linkByLink(fs: FsPort): NonNullable<FsPort['makeLinks']> {
+  return async (folder, links, atimeNs) => {
+    const seen: (RawStat | string)[] = [];
+    for (const { name, target } of links) {
+      const path = folder === '' ? name : `${folder}/${name}`;
+      try {
+        await fs.symlink(target, path);
+        await fs.setLinkAtime(path, atimeNs);
+        seen.push(await fs.lstat(path));
+      } catch (error) {
+        if (!(error instanceof FsError)) throw error;
+        seen.push(error.code);
+      }
+    }
+    return seen;
+  };
+}
+
 export function wrapFs(real: FsPort, side: string, points: Points, abilities: Abilities = 'disk'): WrappedFs {
   const opened = new Set<OpenFile>();
   const wrapped: Record<string, unknown> = {};
@@ -85,8 +104,9 @@ export function wrapFs(real: FsPort, side: string, points: Points, abilities: Ab
       return isPoint ? points.around(`${side} ${key} ${args.join(' ')}`, act) : points.reading(act);
     };
   }
+  const fs = wrapped as unknown as FsPort;
   return {
-    fs: wrapped as unknown as FsPort,
+    fs: real.makeLinks === undefined ? fs : { ...fs, makeLinks: linkByLink(fs) },
     async closeLeft() {
       await Promise.all([...opened].map((file) => file.close()));
       opened.clear();
