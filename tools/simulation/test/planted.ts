@@ -208,7 +208,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: 'look before instead of capture',
-    limits: { ...FEW, deeds: ['overwrite', 'save', 'remove'] },
+    limits: { ...FEW, paths: 2, wheres: ['local', 'host'], deeds: ['overwrite', 'save', 'remove'] },
     plant: () => ({ ports: lookBefore }),
   },
   {
