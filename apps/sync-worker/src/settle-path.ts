@@ -4,6 +4,7 @@
  */
 import { keepApart, planPath } from '@lazysync/action-table';
 import {
+  ABSENT,
   type Cause,
   type Decision,
   depthOf,
@@ -99,7 +100,9 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
 
   async function lacksFolder(path: RelPath): Promise<boolean> {
     const folder = parentOf(path);
-    return folder !== '' && (await lookAt(ports.remote, folder)).kind === 'absent';
+    if (folder === '') return false;
+    const there = await lookAt(ports.remote, folder);
+    return there.kind !== 'directory' && there.kind !== 'unknown';
   }
 
   function hasFolder(path: RelPath): boolean {
@@ -259,12 +262,11 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
           const ready = decision.step.kind === 'upload' && large ? hooks.upload.want(decision.step) : undefined;
           if (ready === null) return 'upload begun';
           // A commit that comes to nothing has to stage all of it again, and would do so for good.
-          if (ready !== undefined && (await lacksFolder(path))) {
-            if (beside) return null;
-            await reviveFolder('remote', parentOf(path));
-          }
-          const outcome = await perform(decision.step, view, null, decision.why, ready);
-          if (ready !== undefined) hooks.upload.used(ready.slot);
+          const inVain = ready !== undefined && (await lacksFolder(path));
+          const outcome: StepOutcome = inVain
+            ? { kind: 'stale', saw: ABSENT }
+            : await perform(decision.step, view, null, decision.why, ready);
+          if (ready !== undefined && !inVain) hooks.upload.used(ready.slot);
           if (outcome.kind === 'failed') {
             if (outcome.problem.code !== 'not-empty') return report(outcome.problem);
             return beside ? null : notEmpty(decision.step);
