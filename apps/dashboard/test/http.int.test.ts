@@ -34,6 +34,7 @@ test('the API says of each pair what status --json says', async () => {
     conflicts: 0,
     problems: 0,
     held: 0,
+    openReplaces: 0,
     lastChange: '2025-01-02T03:04:05.000Z',
     redis: 'up',
     watchers: [{ pid: 4711, host: 'box' }],
