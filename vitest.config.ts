@@ -38,7 +38,8 @@ export default defineConfig({
           include: ['{libs,apps,tools}/**/test/**/*.int.test.ts', '{bench,tests}/**/*.int.test.ts'],
           exclude: skipped,
           pool: 'forks',
-          maxWorkers: 2, // they mostly wait; each has its own folders, ports, Redis and mounts
+          maxWorkers: 2,
+          fileParallelism: false, // they share CPU, ports and mounts: first make them right, then quick
           testTimeout: 180_000, // only a hang is to end here: the machine may be busy
           hookTimeout: 180_000,
           sequence: { groupOrder: 1 },

@@ -24,7 +24,7 @@ export async function launch(): Promise<Browser> {
 export async function open(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Watched> {
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(60_000);
   const foreign: string[] = [];
   const complaints: string[] = [];
   const { origin } = new URL(url);
