@@ -166,7 +166,9 @@ export class Stage {
     const found: string[] = [];
     for (const root of [this.roots.local, this.roots.far]) {
       const stage = path.join(root, '.lazysync/stage');
-      found.push(...fs.readdirSync(stage).map((name) => path.join(stage, name)));
+      // The folders in it are for the next uploads.
+      const staged = fs.readdirSync(stage, { recursive: true, withFileTypes: true });
+      found.push(...staged.filter((one) => !one.isDirectory()).map((one) => path.join(one.parentPath, one.name)));
       const names = fs.readdirSync(root, { recursive: true, encoding: 'utf8' });
       found.push(...names.filter((name) => /\.lazysync-.*\.part$/.test(name)));
     }
