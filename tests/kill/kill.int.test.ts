@@ -109,6 +109,9 @@ describe.skipIf(noMounts !== null)(`kill -9${noMounts === null ? '' : ` (skipped
       if (now === seen) break;
       seen = now;
     }
+    // What could not be done in the middle of a kill is tried again, at times of its own.
+    await waitFor('no problem is left', 120_000, () => lab.status().problems === 0);
+    lab.wait(300);
     const status = lab.status();
     const redis = openRedis({ kind: 'socket', path: path.join(lab.state, 'redis/redis.sock') });
     const lane = await laneCounts(redis, status.id, 10_000);
