@@ -133,5 +133,6 @@ test('changes made while nothing runs arrive at the next start, and nothing come
   expect(fs.readFileSync(lab.r('moved'), 'utf8')).toBe('move');
   expect(fs.statSync(lab.r('copy-moved')).ino).toBe(inode);
   expect(lab.status()).toMatchObject({ problems: 0, conflicts: 0 });
+  lab.wait();
   for (const root of [lab.local, lab.remote]) expect(filesUnder(path.join(root, '.lazysync/stage'))).toEqual([]);
 });
