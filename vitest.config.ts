@@ -39,7 +39,6 @@ export default defineConfig({
           exclude: skipped,
           pool: 'forks',
           maxWorkers: 2,
-          fileParallelism: false, // they share CPU, ports and mounts: first make them right, then quick
           testTimeout: 180_000, // only a hang is to end here: the machine may be busy
           hookTimeout: 180_000,
           sequence: { groupOrder: 1 },
