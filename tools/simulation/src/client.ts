@@ -97,6 +97,14 @@ export function prepareRoot(tree: Tree, uuid: string): void {
   tree.make('.lazysync/root.json', 'file', uuid, 0o600, 'setup');
 }
 
+/** What is counted when a step was done. */
+function nameOf(step: Step): string {
+  if (step.kind !== 'move') return `${step.kind} ${step.side}`;
+  if (isOwnPath(step.from)) return 'restore';
+  if (isOwnPath(step.path)) return `to the trash ${step.side}`;
+  return step.path.includes('(conflict ') && !step.from.includes('(conflict ') ? 'conflict' : `move ${step.side}`;
+}
+
 export class Client {
   readonly name: string;
   readonly local: Tree;
@@ -378,8 +386,7 @@ export class Client {
           note(order.step, outcome.kind === 'failed' ? `failed ${outcome.problem.code}` : outcome.kind);
           if (outcome.kind === 'done') {
             this.steps++;
-            const restored = order.step.kind === 'move' && isOwnPath(order.step.from);
-            this.count(restored ? 'restore' : `${order.step.kind} ${order.step.side}`);
+            this.count(nameOf(order.step));
           } else this.count(`step ${outcome.kind}`);
           outcomes.push(outcome);
         }
@@ -521,7 +528,7 @@ export class Client {
   /** What is held for a person gets an answer. */
   private person(working: WorkingPair): void {
     if (this.base.meta('state') !== 'held' || !this.it.random.chance(0.5)) return;
-    const answer = this.it.random.chance(0.55) ? 'approve' : 'reject';
+    const answer = this.it.random.chance(0.5) ? 'approve' : 'reject';
     const said = working.decide(answer);
     if (said === 'Nothing is held.') return;
     this.it.trace(`${this.name} held: ${answer}`);

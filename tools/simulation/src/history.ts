@@ -112,6 +112,7 @@ export interface Limits {
 
 export const EVERYTHING: Limits = {
   clients: 2,
+  // Those that seldom come to something are there more than once.
   fates: [
     'crash',
     'crash-lane',
@@ -122,9 +123,17 @@ export const EVERYTHING: Limits = {
     'scan-remote',
     'rescan',
     'fault-local',
+    'fault-local',
+    'fault-local',
+    'fault-remote',
+    'fault-remote',
     'fault-remote',
     'unmount',
     'empty-local',
+    'empty-local',
+    'empty-local',
+    'empty-remote',
+    'empty-remote',
     'empty-remote',
     'get',
     'free',

@@ -79,9 +79,13 @@ const shares = [...counts].sort().map(([what, n]) => ({ what, n, share: (100 * (
 for (const { what, n, share } of shares) {
   console.log(`${String(n).padStart(9)}  in ${share.toFixed(1).padStart(5)} % of histories  ${what}`);
 }
-const rare = shares.filter(({ share }) => share < 1).map(({ what, share }) => `${what} (${share.toFixed(2)} %)`);
+// No kinds of things that happen, but windows that the code marks RACE: the fewer the better.
+const WINDOWS = new Set(['raced', 'strayed']);
+const rare = shares.filter(({ what, share }) => share < 1 && !WINDOWS.has(what));
 console.log(
-  rare.length === 0 ? 'no kind is in less than 1 % of the histories' : `in less than 1 %: ${rare.join(', ')}`,
+  rare.length === 0
+    ? 'no kind is in less than 1 % of the histories'
+    : `in less than 1 %: ${rare.map(({ what, share }) => `${what} (${share.toFixed(2)} %)`).join(', ')}`,
 );
 console.log(
   `${runs} histories, ${(runs / seconds).toFixed(0)} per second, ${Math.round(calls / runs)} calls each, trace ${trace.digest('hex')}`,

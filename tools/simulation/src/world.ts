@@ -128,8 +128,8 @@ export function createWorld(history: History, options: RunOptions = {}) {
 
   // ---- every act on a tree ----
 
-  /** Which of the remote's files a user placed last, and when. */
-  const placed = new Map<string, number>();
+  /** When which path got its file last, and from whom. */
+  const placed = new Map<string, { readonly at: number; readonly by: string }>();
   const removedByUser = new WeakSet<Inode>();
 
   function byUser(tree: Tree, act: TreeAct): void {
@@ -146,7 +146,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
         const hidden = alike && mtimeNs / SECOND === act.beforeNs / SECOND;
         const own = paths.every(isOwnPath) || paths.some(soft);
         census.wrote(text, `${tree.name}:${paths[0] ?? '?'}`, own || hidden);
-        for (const path of paths) placed.set(`${tree.name}:${path}`, scheduler.calls);
+        for (const path of paths) placed.set(`${tree.name}:${path}`, { at: scheduler.calls, by: 'user' });
         break;
       }
       case 'vanished':
@@ -156,7 +156,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
         break;
       case 'appeared':
       case 'renamed':
-        placed.set(`${tree.name}:${act.path}`, scheduler.calls);
+        placed.set(`${tree.name}:${act.path}`, { at: scheduler.calls, by: 'user' });
         noteStub(act.node);
         tree.walk((_path, one) => noteStub(one), act.path, act.node);
         // A stub under an ignored name is nobody's any more; its file goes to the trash.
@@ -208,6 +208,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
       case 'appeared':
       case 'renamed':
         if (isOwnPath(act.path)) break;
+        placed.set(`${tree.name}:${act.path}`, { at: scheduler.calls, by: client.name });
         if (act.node.kind === 'file' && !census.knows(act.node.text)) {
           violate('P4', `${act.path} in ${tree.name} shows what nobody wrote: ${act.node.text}`);
         }
@@ -216,11 +217,13 @@ export function createWorld(history: History, options: RunOptions = {}) {
         }
         break;
       case 'vanished': {
-        // The one window that is marked RACE and not closed next to a mount: a version saved between the link into the trash
-        // and the rename over it. On a disk, EXCHANGE leaves none, and neither does `replace: capture`.
+        // The one window that is marked RACE and not closed next to a mount: a version saved (by a person, or by another
+        // client) between the link into the trash and the rename over it, or, where there are no links, after the look.
+        // On a disk, EXCHANGE leaves none, and neither does `replace: capture`.
         if (history.exact || history.capture === true) break;
         if (tree !== remote || isOwnPath(act.path) || act.left > 0 || act.node.kind !== 'file') break;
-        const at = placed.get(`${tree.name}:${act.path}`) ?? -1;
+        const { at, by } = placed.get(`${tree.name}:${act.path}`) ?? { at: -1, by: client.name };
+        if (by === client.name) break;
         const since = client.busy.get(act.path) ?? Math.min(...client.busy.values());
         // With several steps at work, their calls come in between.
         if (at < since || scheduler.calls - at > RACE_CALLS * Math.max(1, client.busy.size)) break;
