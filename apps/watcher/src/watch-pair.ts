@@ -273,6 +273,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
 
   const remoteScan: RemoteScanner = createRemoteScan({
     timers,
+    cacheMs: probe.listingCacheMs,
     done: troubleOf('remote'),
     intervalMs: () => (served ? SCAN_SERVED : interval),
     inRounds: () => options.remoteScanMs === null && !probe.seesAllChanges && !served,
@@ -285,6 +286,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       },
       list: (queries) => endpoint.list(queries),
       children: (directory) => base.reader().children(directory),
+      baseVersion: () => base.reader().version(),
       directories,
       rewatch: (paths) => remote.rewatch(paths),
       unwatchedUntilNow: (fresh) => access.sweep(fresh),

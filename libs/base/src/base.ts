@@ -96,6 +96,8 @@ export interface BaseReader {
   countsBelow(path: RelPath): Counts;
   directories(): readonly RelPath[];
   counts(): Counts;
+  /** Another number than before once anybody else has written. */
+  version(): number;
   transfers(): readonly Transfer[];
   problems(): readonly StoredProblem[];
   conflicts(): readonly StoredConflict[];

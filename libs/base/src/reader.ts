@@ -69,6 +69,7 @@ export function createReader(db: Db): ReaderCore {
   const buried = prepare('SELECT trashed, id FROM tombstone WHERE path = ? ORDER BY id DESC LIMIT 1');
   const anyMoved = prepare('SELECT 1 FROM moved LIMIT 1');
   const moved = prepare('SELECT from_path FROM moved WHERE path = ?');
+  const dataVersion = prepare('PRAGMA data_version');
   const metaOf = prepare('SELECT value FROM meta WHERE key = ?');
   const COUNT =
     'SELECT e.kind, count(*) AS n, sum(e.l_size) AS l, sum(e.r_size) AS r FROM dir d JOIN entry e ON e.dir = d.id';
@@ -129,6 +130,7 @@ export function createReader(db: Db): ReaderCore {
       return null;
     },
     counts: () => sumOf(countRows.all() as unknown as CountRow[]),
+    version: () => Number((dataVersion.get() as { data_version: bigint }).data_version),
     countsBelow: (path) =>
       path === ''
         ? sumOf(countRows.all() as unknown as CountRow[])

@@ -111,6 +111,17 @@ test('a writer that is killed at any moment leaves whole transactions, and all t
   }
 });
 
+test('a reader is told that somebody else has written', () => {
+  const base = openBase(file);
+  const reader = openBaseReader(file);
+  const before = reader.version();
+  expect(reader.version()).toBe(before);
+  base.record([{ kind: 'put', record: directory('d', 1) }], []);
+  expect(reader.version()).not.toBe(before);
+  reader.close();
+  base.close();
+});
+
 describe('a file that can not be used', () => {
   async function filled(): Promise<void> {
     const base = openBase(file);

@@ -91,9 +91,10 @@ function entryAt(path: string, row: BaseRecord | undefined, rootDev: bigint): En
 
 export function createLocalScan(options: LocalScanOptions): Scanner {
   const { root, ports, timers, many = 20_000 } = options;
-  const reported = createReported(timers);
+  const reported = createReported(timers, { staleMs: 0 });
   const absolute = (path: RelPath): string => (path === '' ? root : `${root}/${path}`);
   let looked = 0;
+  let someoneWaits = false;
 
   const breathe = async (): Promise<void> => {
     if (++looked % CHUNK === 0) await new Promise(setImmediate);
@@ -135,10 +136,11 @@ export function createLocalScan(options: LocalScanOptions): Scanner {
       reported.forget(directory);
       return [];
     }
-    return reported.news(directory, events, (path) => entries.get(nameOf(path)) ?? null);
+    return reported.news(directory, events, (path) => entries.get(nameOf(path)) ?? null, someoneWaits);
   };
 
-  const scan = async (): Promise<ScanResult> => {
+  const scan = async (asked: boolean): Promise<ScanResult> => {
+    someoneWaits = asked;
     const rootStat = statOf(root);
     if (rootStat === null || typeof rootStat === 'string') {
       return { published: 0, problem: `the local folder: ${rootStat ?? 'gone'}` };

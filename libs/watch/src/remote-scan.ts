@@ -32,6 +32,8 @@ export interface RemoteScanPorts {
   list(queries: readonly { readonly path: RelPath; readonly known?: string }[]): Promise<readonly ScanListing[]>;
   /** The base's rows directly below. */
   children(directory: RelPath): readonly BaseRecord[];
+  /** Another number once the base has changed. */
+  baseVersion(): number;
   /** The base's directories. */
   directories(): readonly RelPath[];
   /** Adds the remote's inotify watches again. */
@@ -57,8 +59,11 @@ export interface RemoteScanOptions {
   readonly timers: Timers;
   readonly done?: (result: ScanResult) => void;
   readonly intervalMs: () => number;
-  /** A listing that was equal to the base is taken for equal while it does not change, for this long, ms. Default 5 min. */
-  readonly trustMs?: number;
+  /**
+   * For how long what is seen of the remote may be out of date, ms: whoever was told of a difference may have looked at
+   * the path before it showed there.
+   */
+  readonly cacheMs: number;
 }
 
 /** Directories in one call, and calls in flight. */
@@ -67,13 +72,13 @@ const CALLS = 2;
 
 export function createRemoteScan(options: RemoteScanOptions): RemoteScanner {
   const { ports, timers } = options;
-  const trustMs = options.trustMs ?? 300_000;
-  const reported = createReported(timers);
-  /** Digest of the listing that was last found equal to the base. */
+  const reported = createReported(timers, { staleMs: options.cacheMs });
+  /** Digest of the listing that was last found equal to the base, while neither changes. */
   const equal = new Map<RelPath, string>();
   const rounds = createScanRounds();
-  let lastFull = -Infinity;
+  let comparedWith: number | null = null;
   let quiet = false;
+  let someoneWaits = false;
   /** The next scan is one of everything. */
   let whole = true;
 
@@ -91,7 +96,7 @@ export function createRemoteScan(options: RemoteScanOptions): RemoteScanner {
       return [];
     }
     const entries = new Map<string, Entry>(names.map(({ name, entry }) => [name, entry]));
-    return reported.news(path, events, (one) => entries.get(nameOf(one)) ?? null);
+    return reported.news(path, events, (one) => entries.get(nameOf(one)) ?? null, someoneWaits);
   };
 
   const directoriesIn = (listing: Extract<ScanListing, { kind: 'listing' }>): RelPath[] =>
@@ -186,11 +191,11 @@ export function createRemoteScan(options: RemoteScanOptions): RemoteScanner {
     const problem = await ports.check();
     if (problem !== null) return { published: 0, problem };
     quiet = ports.quiet();
-    if (asked || timers.now() >= lastFull + trustMs) {
-      // The base may have changed under an unchanged listing.
-      equal.clear();
-      lastFull = timers.now();
-    }
+    someoneWaits = asked;
+    // The base may change under an unchanged listing, when the worker has seen what is not there any more.
+    const version = ports.baseVersion();
+    if (asked || version !== comparedWith) equal.clear();
+    comparedWith = version;
     return await walk(folders, all);
   };
 

@@ -1,6 +1,7 @@
 /**
  * What a scan has told already. The base changes only when the worker has carried an event out, so each scan until then
- * finds the same difference again; and some differences stay (a special file, a name the other side refuses).
+ * finds the same difference again; and some differences stay (a special file, a name the other side refuses). Others stay
+ * because the worker looked at the path while the mount still showed it as it had been: they are told once more, soon.
  */
 import type { ChangeEvent, Entry, RelPath } from '@lazysync/event-model';
 import type { Timers } from './settle.ts';
@@ -8,9 +9,15 @@ import type { Timers } from './settle.ts';
 export interface Reported {
   /**
    * The events of one directory that are news: never told, about something that looks different now, or told so long
-   * ago that they may have been lost. What is not named any more is forgotten.
+   * ago that they may have been lost. For somebody who waits for rest also what was told only once, longer ago than a
+   * look may be out of date. What is not named any more is forgotten.
    */
-  news(directory: RelPath, events: readonly ChangeEvent[], seen: (path: RelPath) => Entry | null): ChangeEvent[];
+  news(
+    directory: RelPath,
+    events: readonly ChangeEvent[],
+    seen: (path: RelPath) => Entry | null,
+    someoneWaits: boolean,
+  ): ChangeEvent[];
   forget(directory: RelPath): void;
 }
 
@@ -19,9 +26,18 @@ interface Told {
   readonly at: number;
   /** It is told again after this, ms. */
   readonly patience: number;
+  readonly once: boolean;
 }
 
-const FIRST_PATIENCE_MS = 60_000;
+export interface ReportedOptions {
+  /** For how long a look at what was told may have been out of date, ms. */
+  readonly staleMs: number;
+}
+
+const SOON_MS = 5_000;
+/** Of so many differences most wait for a worker that has much to do: telling them soon again would only hold it up. */
+const FEW = 1_000;
+const PATIENCE_MS = 60_000;
 const LONGEST_PATIENCE_MS = 15 * 60_000;
 const LIMIT = 200_000;
 
@@ -46,7 +62,7 @@ function signatureOf(entry: Entry | null): string {
   }
 }
 
-export function createReported(timers: Timers): Reported {
+export function createReported(timers: Timers, { staleMs }: ReportedOptions): Reported {
   const told = new Map<RelPath, Map<RelPath, Told>>();
   let size = 0;
 
@@ -57,7 +73,7 @@ export function createReported(timers: Timers): Reported {
 
   return {
     forget,
-    news(directory, events, seen) {
+    news(directory, events, seen, someoneWaits) {
       if (size > LIMIT) {
         told.clear();
         size = 0;
@@ -68,14 +84,18 @@ export function createReported(timers: Timers): Reported {
       const news = events.filter((event) => {
         const signature = `${event.kind}${signatureOf(seen(event.path))}`;
         const last = before?.get(event.path);
-        if (last?.signature === signature && now < last.at + last.patience) {
-          after.set(event.path, last);
-          return false;
+        if (last === undefined || last.signature !== signature) {
+          const patience = size < FEW ? Math.max(SOON_MS, staleMs + 1_000) : PATIENCE_MS;
+          after.set(event.path, { signature, at: now, patience, once: true });
+          return true;
         }
-        const patience =
-          last?.signature === signature ? Math.min(last.patience * 2, LONGEST_PATIENCE_MS) : FIRST_PATIENCE_MS;
-        after.set(event.path, { signature, at: now, patience });
-        return true;
+        const due = now >= last.at + last.patience || (someoneWaits && last.once && now >= last.at + staleMs);
+        if (!due) after.set(event.path, last);
+        else {
+          const patience = last.once ? PATIENCE_MS : Math.min(last.patience * 2, LONGEST_PATIENCE_MS);
+          after.set(event.path, { signature, at: now, patience, once: false });
+        }
+        return due;
       });
       forget(directory);
       if (after.size > 0) {

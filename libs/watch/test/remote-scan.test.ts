@@ -29,6 +29,7 @@ const folderRow = (path: string): BaseRecord => ({
 
 let remote: Map<RelPath, Entry>;
 let base: Map<RelPath, BaseRecord>;
+let version = 0;
 let published: ChangeEvent[];
 let log: string[];
 let asked: { path: string; known: string | undefined }[];
@@ -38,12 +39,17 @@ let dead: RelPath[];
 let quiet: boolean;
 let timers: FakeTimers;
 let scanner: Scanner;
+let scans: number;
+const CACHE_MS = 1_000;
 
 const set = (path: string, entry: Entry | null): void => {
   if (entry === null) remote.delete(p(path));
   else remote.set(p(path), entry);
 };
-const know = (record: BaseRecord): void => void base.set(record.path, record);
+const know = (record: BaseRecord): void => {
+  version++;
+  base.set(record.path, record);
+};
 const digestOf = (entries: readonly (readonly [string, Entry])[]): string =>
   JSON.stringify(entries, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
 
@@ -66,6 +72,7 @@ const ports: RemoteScanPorts = {
     return queries.map(({ path, known }) => listing(path, known));
   },
   children: (at) => [...base.values()].filter((record) => record.path !== '' && parentOf(record.path) === at),
+  baseVersion: () => version,
   directories: () => [...base.values()].filter((record) => record.kind === 'directory').map((record) => record.path),
   rewatch: async (paths) => {
     log.push(`watch ${paths.map((path) => path || '.').join(' ')}`);
@@ -93,7 +100,8 @@ beforeEach(() => {
   quiet = false;
   trouble = { check: null, list: new Map(), offline: false };
   timers = new FakeTimers();
-  scanner = createRemoteScan({ ports, timers, intervalMs: () => 2_000 });
+  scans = 0;
+  scanner = createRemoteScan({ ports, timers, cacheMs: CACHE_MS, intervalMs: () => 2_000, done: () => scans++ });
 });
 afterEach(async () => {
   await scanner.stop();
@@ -154,6 +162,7 @@ test('a root that stopped being ours in the middle of it deletes nothing', async
   const check = ports.check;
   let calls = 0;
   const watched = createRemoteScan({
+    cacheMs: CACHE_MS,
     ports: { ...ports, check: async () => (++calls === 2 ? 'another folder' : await check()) },
     timers,
     intervalMs: () => 2_000,
@@ -203,30 +212,59 @@ test('the own folder, stage names and ignored things are left out', async () => 
   expect(asked.map(({ path }) => path)).toEqual(['']);
 });
 
+/** A scan at its interval, that nobody waits for: how many events it published. */
+async function scanByItself(): Promise<number> {
+  const before = published.length;
+  const since = scans;
+  scanner.nudge();
+  await until(() => scans > since, 'a scan');
+  return published.length - before;
+}
+
 test('a difference is told once until it looks different, then again', async () => {
   set('f', file(2));
   know(row('f', 1));
-  expect((await scanner.scanNow()).published).toBe(1);
-  expect((await scanner.scanNow()).published).toBe(0);
+  expect(await scanByItself()).toBe(1);
+  expect(await scanByItself()).toBe(0);
   set('f', file(3));
-  expect((await scanner.scanNow()).published).toBe(1);
+  expect(await scanByItself()).toBe(1);
   know(row('f', 3));
-  expect((await scanner.scanNow()).published).toBe(0);
+  expect(await scanByItself()).toBe(0);
   know(row('f', 1));
-  expect((await scanner.scanNow()).published).toBe(1);
+  expect(await scanByItself()).toBe(1);
 });
 
-test('a difference that stays is told again after a minute, then more and more rarely', async () => {
+test('a difference that stays is told again once the mount shows what is, after a minute, then more and more rarely', async () => {
   set('f', file(2));
   const told: number[] = [];
-  for (let minute = 0; minute < 40; minute++) {
-    if ((await scanner.scanNow()).published > 0) told.push(minute);
-    timers.advance(60_000);
+  for (let second = 0; second < 500; second += 5) {
+    if ((await scanByItself()) > 0) told.push(second);
+    timers.advance(5_000);
   }
-  expect(told).toEqual([0, 1, 3, 7, 15, 30]);
+  expect(told).toEqual([0, 5, 65, 185, 425]);
 });
 
-test('a listing that was equal is asked for by its digest, and trusted for five minutes', async () => {
+test('who waits for rest is told of a difference twice, as the first look at it may have been out of date', async () => {
+  set('f', file(2));
+  expect((await scanner.scanNow()).published).toBe(1);
+  expect((await scanner.scanNow()).published).toBe(0);
+  timers.advance(CACHE_MS);
+  expect((await scanner.scanNow()).published).toBe(1);
+  timers.advance(CACHE_MS);
+  expect((await scanner.scanNow()).published).toBe(0);
+});
+
+test('a base that changed under an unchanged listing is compared with it again', async () => {
+  set('f', file(1));
+  know(row('f', 1));
+  expect(await scanByItself()).toBe(0);
+  // The worker looked at what the mount still showed.
+  know(row('gone', 1));
+  expect(await scanByItself()).toBe(1);
+  expect(shown()).toEqual(['delete gone']);
+});
+
+test('a listing that was equal is asked for by its digest', async () => {
   set('d', directory);
   set('d/f', file(1));
   know(folderRow('d'));
@@ -238,7 +276,7 @@ test('a listing that was equal is asked for by its digest, and trusted for five 
   timers.advance(2_000);
   await until(() => asked.length === 2, 'the second scan');
   expect(asked.every(({ known }) => known !== undefined)).toBe(true);
-  // Somebody who waits gets a whole comparison: the base may have changed under an unchanged listing.
+  // Somebody who waits gets a whole comparison.
   asked.length = 0;
   base.delete(p('d/f'));
   expect((await scanner.scanNow()).published).toBe(1);
@@ -277,6 +315,7 @@ test('a scan that somebody asks for while one runs starts after they asked', asy
   let release: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => (release = resolve));
   const slow = createRemoteScan({
+    cacheMs: CACHE_MS,
     ports: {
       ...ports,
       list: async (queries) => {
@@ -332,7 +371,14 @@ function many(count: number): void {
 test('in rounds: everything first, then some folders at a time, and everything when somebody asks', async () => {
   many(200);
   let scans = 0;
-  scanner = createRemoteScan({ ports, timers, intervalMs: () => 2_000, inRounds: () => true, done: () => scans++ });
+  scanner = createRemoteScan({
+    ports,
+    timers,
+    cacheMs: CACHE_MS,
+    intervalMs: () => 2_000,
+    inRounds: () => true,
+    done: () => scans++,
+  });
   scanner.start();
   await until(() => scans === 1, 'the first scan');
   expect(asked).toHaveLength(201);
@@ -357,6 +403,7 @@ test('in rounds: a folder that was touched is looked at next; what is gone there
   many(200);
   let scans = 0;
   const touched = createRemoteScan({
+    cacheMs: CACHE_MS,
     ports,
     timers,
     intervalMs: () => 2_000,
@@ -384,6 +431,7 @@ test('in rounds: a new folder is entered at once and known from then on; a folde
   many(100);
   let scans = 0;
   const rounds = createRemoteScan({
+    cacheMs: CACHE_MS,
     ports,
     timers,
     intervalMs: () => 2_000,
