@@ -79,6 +79,12 @@ function ownStubChange(view: PathView, base: StubRecord | CopyRecord, local: Stu
   return base.form === 'stub' ? UNCHANGED : TOUCHED;
 }
 
+/** It leads to where this path's thing lay before: not repointed yet, or another stub that was made there since and moved. */
+function waitingStubChange(view: PathView, local: StubEntry): Change {
+  if (view.origin === undefined) return ORIGIN;
+  return view.origin !== null && isMovedHere(local, view.origin) ? MODIFIED : TOUCHED;
+}
+
 /** `base` is given apart from the view because a residual counts as no base. */
 export function localChange(view: PathView, base: BaseRecord | null, local: Entry): Change {
   const why = unseen(local);
@@ -98,7 +104,7 @@ export function localChange(view: PathView, base: BaseRecord | null, local: Entr
         if (local.points === null) return MODIFIED;
         // The text of a link never changes: this very link was written down here after it was moved or copied here.
         if (base.form === 'stub' && sameIdentity(base.link, local.identity)) return TOUCHED;
-        return local.points === view.movedFrom ? TOUCHED : MODIFIED;
+        return local.points === view.movedFrom ? waitingStubChange(view, local) : MODIFIED;
       }
       if (local.kind !== 'file' || base.form === 'stub') return MODIFIED;
       return copyChange(base, local.stat, view.localHash);

@@ -359,12 +359,24 @@ describe('stubs', () => {
     ],
     [
       'its folder was moved: repointed',
-      { base: asStub, local: stub('b/f.txt', 77), remote: file(there), movedFrom: stub('b/f.txt', 1).points },
+      {
+        base: asStub,
+        local: stub('b/f.txt', 77),
+        remote: file(there),
+        movedFrom: stub('b/f.txt', 1).points,
+        origin: null,
+      },
       'repoint local again',
     ],
     [
       'its folder was moved, and there is a new version',
-      { base: asStub, local: stub('b/f.txt', 77), remote: file(editedThere), movedFrom: stub('b/f.txt', 1).points },
+      {
+        base: asStub,
+        local: stub('b/f.txt', 77),
+        remote: file(editedThere),
+        movedFrom: stub('b/f.txt', 1).points,
+        origin: null,
+      },
       'repoint local again',
     ],
     [

@@ -67,6 +67,8 @@ export interface ClientOptions {
   readonly trace: (line: string) => void;
   readonly bug: (error: unknown) => void;
   readonly violate: (promise: string, what: string) => void;
+  /** The call at which somebody put something under that path of the remote last; -1: nobody ever did. */
+  readonly placedAt: (path: string) => number;
   readonly capture: boolean;
   readonly plant?: Plant;
 }
@@ -132,6 +134,8 @@ export class Client {
   private readonly watcher: Owner;
   private working: WorkingPair | null = null;
   private running = false;
+  /** The call at which the job that runs began. */
+  private jobSince = 0;
   private readonly own = new Map<string, number>();
   /** Is a step at work on this path, or was one within the settle window? */
   ownUntil(path: string): boolean {
@@ -409,6 +413,8 @@ export class Client {
     const here = this.local.peek(step.from);
     const there = this.it.remoteTree.peek(step.from);
     if (here?.kind !== 'file' || there?.kind !== 'file') return;
+    // RACE: by now it may be another than the one that was looked at.
+    if (this.it.placedAt(step.from) >= this.jobSince) return;
     const row = this.base.get(step.from);
     const hash = (text: string): string => createHash('sha256').update(text, 'latin1').digest('hex');
     if (here.text === there.text) this.it.violate('P3', `${step.from}: a conflict over the same content`);
@@ -498,6 +504,7 @@ export class Client {
     const { working, worker } = this;
     if (this.running || job === undefined || working === null || worker.dead) return;
     this.running = true;
+    this.jobSince = this.it.scheduler.calls;
     this.it.trace(`${this.name} job ${job.events.map((one) => `${one.side} ${one.kind} ${one.path}`).join(', ')}`);
     const { signal } = new AbortController();
     working.handlers.handle(job, { id: '', signal }).then(

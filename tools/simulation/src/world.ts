@@ -102,6 +102,9 @@ export function createWorld(history: History, options: RunOptions = {}) {
     violations.push({ promise, what });
   };
 
+  /** When which path got its file last, and from whom. */
+  const placed = new Map<string, { readonly at: number; readonly by: string }>();
+
   const remote = new Tree('remote', () => BigInt(Math.round(scheduler.now() * 1e6)));
   prepareRoot(remote, UUID.remote);
   const clients = Array.from(
@@ -117,6 +120,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
         width: history.width ?? 1,
         trace,
         violate,
+        placedAt: (path) => placed.get(`${remote.name}:${path}`)?.at ?? -1,
         bug: (error) => {
           if (process.env.SIMBUG) console.log(error);
           violate('BUG', error instanceof Error ? String(error.stack) : String(error));
@@ -128,8 +132,6 @@ export function createWorld(history: History, options: RunOptions = {}) {
 
   // ---- every act on a tree ----
 
-  /** When which path got its file last, and from whom. */
-  const placed = new Map<string, { readonly at: number; readonly by: string }>();
   const removedByUser = new WeakSet<Inode>();
 
   function byUser(tree: Tree, act: TreeAct): void {
