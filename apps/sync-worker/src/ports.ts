@@ -8,6 +8,8 @@ import type { ListAhead } from './list-ahead.ts';
 
 /** Waits that are owned by somebody else: the process, or a simulation. */
 export interface PairTimers {
+  /** ms, on a clock that nobody sets; only differences count. */
+  now(): number;
   /** Calls once after `ms`, unless cancelled before. */
   after(ms: number, call: () => void): { cancel(): void };
   /** Calls once when what has come in by now was dealt with. */
@@ -15,6 +17,7 @@ export interface PairTimers {
 }
 
 export const processTimers: PairTimers = {
+  now: () => performance.now(),
   after(ms, call) {
     const timer = setTimeout(call, ms);
     return { cancel: () => clearTimeout(timer) };
@@ -28,7 +31,7 @@ export interface PairPorts {
   readonly local: Replica;
   readonly remote: Replica;
   readonly policy: Policy;
-  /** ms since 1970. */
+  /** ms since 1970: for what is written down. The clock may be set; what lasts is measured by `timers`. */
   readonly now: () => number;
   /** A name for a step's stage file and trash folder, never given twice: `<UTC>-<client>-<n>`. */
   readonly slot: () => string;

@@ -144,7 +144,7 @@ export function createTransfers(ports: PairPorts): Transfers {
     }
   }
 
-  const isDue = everySoOften(() => ports.now());
+  const isDue = everySoOften(() => timers.now());
   ports.onProgress?.((slot, bytes) => {
     const job = jobs.get(slot);
     if (closed || job === undefined || job.transfer.state === 'staged' || !isDue(slot)) return;

@@ -4,6 +4,8 @@ import type { PairPorts } from './ports.ts';
 
 const TRASH = relPath(`${OWN_FOLDER}/trash`);
 const SLOT = /^(\d{4})(\d\d)(\d\d)t(\d\d)(\d\d)(\d\d)-[a-z0-9]+-\d+x?$/;
+/** No clock that was right has named anything before: a machine that starts without one names it by 1970. */
+const EARLIEST = Date.UTC(2024, 0);
 /** Younger than this, ms, nothing goes because there is too much. */
 const SAFE_MS = 86_400_000;
 
@@ -27,7 +29,8 @@ function removedAt(slot: string): number | null {
   const found = SLOT.exec(slot);
   if (found === null) return null;
   const [year, month, day, hour, minute, second] = found.slice(1).map(Number);
-  return Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
+  const at = Date.UTC(year ?? 0, (month ?? 1) - 1, day, hour, minute, second);
+  return at < EARLIEST ? null : at;
 }
 
 async function slotsOf(ports: PairPorts, side: Side): Promise<string[]> {

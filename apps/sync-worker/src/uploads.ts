@@ -105,7 +105,7 @@ export function createUploads(ports: PairPorts): Uploads {
     publish([{ kind: 'staged', side: 'local', path, transfer: id }]);
   }
 
-  const isDue = everySoOften(() => ports.now());
+  const isDue = everySoOften(() => timers.now());
   ports.onProgress?.((slot, bytes) => {
     const row = rows.get(slot);
     if (closed || row === undefined || row.state === 'staged' || !isDue(slot)) return;

@@ -59,8 +59,8 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
   let changed = false;
   const timers = ports.timers ?? processTimers;
   let idleTimer: { cancel(): void } | null = null;
-  let lastProgress = 0;
-  let heldUntil = 0;
+  let lastProgress = Number.NEGATIVE_INFINITY;
+  let heldUntil = Number.NEGATIVE_INFINITY;
   /** Why the anchor leads to itself, or null. */
   let away: string | null = null;
   let misses = 0;
@@ -106,7 +106,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     left: (slot) => sweeper.add(slot),
   });
   const rescan = createRescan(ports, settler, ({ done, total }) => {
-    const now = ports.now();
+    const now = timers.now();
     if (now - lastProgress < 100 && done !== total) return;
     lastProgress = now;
     base.setMeta('progress', JSON.stringify({ done, total }));
@@ -172,7 +172,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
       if (state !== 'held' || why !== error.message) ports.log('warn', error.message);
       enter('held', error.message);
       if (error.hold !== null) ports.holds.show(error.hold);
-      heldUntil = ports.now() + (error.hold === null ? RETRY_HELD_MS : HELD_ANEW_MS);
+      heldUntil = timers.now() + (error.hold === null ? RETRY_HELD_MS : HELD_ANEW_MS);
       return { kind: 'wait', ms: RETRY_HELD_MS, why: error.message };
     }
     throw error;
@@ -195,7 +195,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
   ): Promise<Verdict> {
     idleTimer?.cancel();
     ports.log('debug', 'job begins', { job: id });
-    if (state === 'held' && ports.now() < heldUntil) return { kind: 'wait', ms: RETRY_HELD_MS, why };
+    if (state === 'held' && timers.now() < heldUntil) return { kind: 'wait', ms: RETRY_HELD_MS, why };
     try {
       await comeBack();
       misses = 0;
@@ -241,7 +241,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     decide(decided) {
       const hold = ports.holds.decide(decided);
       if (hold === null) return 'Nothing is held.';
-      heldUntil = 0;
+      heldUntil = Number.NEGATIVE_INFINITY;
       // Who asks right after a yes is to wait for what comes of it.
       if (state === 'held') enter('syncing');
       return decided === 'approve'

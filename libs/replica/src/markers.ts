@@ -214,8 +214,7 @@ export function createMarkerCheck(fs: FsPort, options: MarkerOptions): MarkerChe
 
   const unchanged = async (uuid: string): Promise<boolean> => {
     if (last === null || last.uuid !== uuid) return false;
-    const age = clock.now() - last.at;
-    if (age < 0 || age > CONTENT_LASTS) return false;
+    if (clock.elapsed() - last.at > CONTENT_LASTS) return false;
     const { stat } = last;
     const now = await fs.lstat(MARKER);
     return now.ino === stat.ino && now.size === stat.size && now.mtimeNs === stat.mtimeNs;
@@ -233,7 +232,7 @@ export function createMarkerCheck(fs: FsPort, options: MarkerOptions): MarkerChe
     await fs.root?.renew();
     const read = await readMarker(fs);
     if (read.kind === 'marker' && read.marker.uuid === uuid) {
-      last = { uuid, stat: read.stat, at: clock.now() };
+      last = { uuid, stat: read.stat, at: clock.elapsed() };
       return { kind: 'ok' };
     }
     if (read.kind === 'marker') return { kind: 'not-ours', message: `${name} carries the marker of another folder.` };

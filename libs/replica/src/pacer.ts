@@ -6,13 +6,13 @@ export interface Pacer {
   moved(bytes: number, limit: number, signal?: AbortSignal): Promise<void>;
 }
 
-export function createPacer(clock: Clock): Pacer {
+export function createPacer(clock: Pick<Clock, 'elapsed' | 'sleep'>): Pacer {
   let free = 0;
   return {
     async moved(bytes, limit, signal) {
-      free = Math.max(free, clock.now()) + (bytes / limit) * 1000;
-      // Short waits one after the other: a clock that jumps holds nothing up for long.
-      const wait = Math.min(free - clock.now(), 60_000);
+      free = Math.max(free, clock.elapsed()) + (bytes / limit) * 1000;
+      // One call at a time stays short; the next one waits for the rest.
+      const wait = Math.min(free - clock.elapsed(), 60_000);
       if (wait > 0) await clock.sleep(wait, signal);
     },
   };

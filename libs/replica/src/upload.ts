@@ -121,9 +121,13 @@ async function stageFrom(
   }
 }
 
+const QUIET_NS = 60_000_000_000n;
+
 async function openedForWriting(fs: FsPort, path: string, mtimeNs: bigint, nowMs: number): Promise<boolean> {
-  // Quiet for a minute though still open (databases, logs): a provisional version goes up and is looked at again.
-  if (BigInt(nowMs) * 1_000_000n - mtimeNs > 60_000_000_000n) return false;
+  // Quiet for a minute though still open (databases, logs): a provisional version goes up and is looked at again. A time
+  // ahead of the clock, which was set back or never was the writer's, says no more than one that is long ago.
+  const ageNs = BigInt(nowMs) * 1_000_000n - mtimeNs;
+  if (ageNs > QUIET_NS || ageNs < -QUIET_NS) return false;
   return (await fs.openForWriting(path)) === 'yes';
 }
 

@@ -398,7 +398,8 @@ describe('fetch', () => {
     write('f', Buffer.alloc(1_000_000, 'x'));
     let now = 0;
     const clock = {
-      now: () => now,
+      now: () => 0,
+      elapsed: () => now,
       sleep: (ms: number) => {
         now += ms;
         return Promise.resolve();

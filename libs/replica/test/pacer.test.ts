@@ -4,7 +4,7 @@ import { createPacer } from '../src/pacer.ts';
 test('all together stay within the limit, and what was not used is not made up for', async () => {
   let now = 0;
   const clock = {
-    now: () => now,
+    elapsed: () => now,
     sleep: (ms: number) => {
       now += ms;
       return Promise.resolve();

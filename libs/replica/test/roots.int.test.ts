@@ -46,7 +46,7 @@ const wish = (known: string | null = null) => ({ pair: 'p', known, fresh: 'aaaaa
 const marker = () => `${dir}/.lazysync/root.json`;
 
 function options(more: Partial<MarkerOptions> = {}): MarkerOptions {
-  const clock = { now: () => now, sleep: () => Promise.resolve() };
+  const clock = { now: () => now, elapsed: () => now, sleep: () => Promise.resolve() };
   return { side: 'remote', root: dir, clock, readOnlyId: () => 'ext4 /dev/x', ...more };
 }
 

@@ -152,6 +152,7 @@ export async function boot(
     freeBytes: async () => Infinity,
     downloads: 1,
     timers: {
+      now: () => performance.now(),
       after(ms, call) {
         const timer = setTimeout(() => {
           if (!points.dead) call();

@@ -299,7 +299,7 @@ export class Client {
       fs: here.port(owner, this.name),
       peer: there.port(owner, this.name),
       anchors: () => [this.anchor],
-      clock: { now: () => this.now(), sleep: () => Promise.resolve() },
+      clock: { now: () => this.now(), elapsed: () => this.now(), sleep: () => Promise.resolve() },
       parallel: side === 'local' ? 1 : 4,
       exact: side === 'local',
       root: {
@@ -465,6 +465,7 @@ export class Client {
       freeBytes: () => Promise.resolve(Infinity),
       downloads: 2,
       timers: {
+        now: () => this.now(),
         after: (ms, act) => scheduler.after(owner, ms, act),
         soon: (act) => void scheduler.after(owner, 0, act),
       },
