@@ -22,6 +22,9 @@ export class CliError extends Error {
   }
 }
 
+/** What was started can not be kept running. */
+export class GaveUp extends CliError {}
+
 export const usage = (message: string): CliError => new CliError(EXIT.usage, message);
 export const refused = (message: string): CliError => new CliError(EXIT.refused, message);
 export const notAtRest = (message: string): CliError => new CliError(EXIT.notAtRest, message);

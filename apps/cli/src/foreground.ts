@@ -1,7 +1,7 @@
 /** A start that lives as long as this command: logs, signals, processes, and their end. */
 import type { EffectivePair } from '@lazysync/config';
 import { createLogger, type Logger } from '@lazysync/ops';
-import { refused } from './exit.ts';
+import { EXIT, GaveUp } from './exit.ts';
 import { prettyLine } from './log-lines.ts';
 import type { RunPlan } from './plan-run.ts';
 import { createProgressLine, type ProgressLine } from './progress-line.ts';
@@ -15,9 +15,9 @@ export interface Foreground {
   readonly signal: AbortSignal;
   readonly progress: ProgressLine;
   readonly log: Logger;
-  /** Rejects with a CliError if the processes do not get that far. */
+  /** Rejects with GaveUp if the processes do not get that far. */
   ready(pair: EffectivePair): Promise<Readiness>;
-  /** What `promise` gives, unless the processes break down before: then a CliError. */
+  /** What `promise` gives, unless the processes break down before: then GaveUp. */
   unlessBroken<T>(promise: Promise<T>): Promise<T>;
 }
 
@@ -65,11 +65,12 @@ export async function inForeground<T>(
 function around(run: Run, signal: AbortSignal, progress: ProgressLine, log: Logger): Foreground {
   // A thousand pairs are not looked at ten times a second each.
   const everyMs = Math.max(100, 10 * run.effective.pairs.length);
+  const over = new AbortController();
   const broken = run.broken.then(({ message, lines }) => {
-    throw refused([message, ...lines.map((one) => `  ${one}`)].join('\n'));
+    throw new GaveUp(EXIT.refused, [message, ...lines.map((one) => `  ${one}`)].join('\n'));
   });
   // It may break while nobody asks.
-  broken.catch(() => undefined);
+  broken.catch(() => over.abort());
   const unlessBroken = <T>(promise: Promise<T>): Promise<T> => Promise.race([promise, broken]);
   return {
     run,
@@ -80,7 +81,7 @@ function around(run: Run, signal: AbortSignal, progress: ProgressLine, log: Logg
     ready: (pair) =>
       unlessBroken(
         untilReady(run.effective, pair, {
-          signal,
+          signal: AbortSignal.any([signal, over.signal]),
           everyMs,
           workerUptime: () => run.uptime('sync-worker'),
           progress: (done, total) => progress.show(`mirroring ${count(done)} of ${count(total)}`),

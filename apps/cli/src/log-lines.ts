@@ -52,3 +52,30 @@ export function onLines(stream: NodeJS.ReadableStream, take: (line: string) => v
     rest = '';
   });
 }
+
+/** What a process that failed said last of the reason, in one line; null: nothing of use. */
+export function lastErrorIn(lines: readonly string[]): string | null {
+  for (const line of lines.toReversed()) {
+    const said = line.startsWith('{') ? errorOfRecord(line) : errorOfTrace(line);
+    if (said !== null) return said.trim().replace(/\.$/, '');
+  }
+  return null;
+}
+
+function errorOfRecord(line: string): string | null {
+  let record: { readonly level?: unknown; readonly msg?: unknown; readonly err?: unknown };
+  try {
+    record = JSON.parse(line) as typeof record;
+  } catch {
+    return null; // torn by a death in the middle of a line
+  }
+  if (record.level !== 'error' && record.level !== 'fatal') return null;
+  const message = (record.err as { message?: unknown } | null | undefined)?.message;
+  const said = typeof message === 'string' ? message : record.msg;
+  return typeof said === 'string' && said !== '' ? (said.split('\n')[0] ?? null) : null;
+}
+
+/** Of what Node prints of an error that nobody caught. */
+function errorOfTrace(line: string): string | null {
+  return /^(?:Uncaught )?(?:\w*Error|Exception)(?: \[\w+\])?: (.+)$/.exec(line)?.[1] ?? null;
+}

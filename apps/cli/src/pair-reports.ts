@@ -2,6 +2,7 @@
 import net from 'node:net';
 import { pairStateDir, type RedisPlace } from '@lazysync/config';
 import type { LaneView, PairReport } from '@lazysync/status';
+import { notAtRest } from './exit.ts';
 import type { KnownPair } from './find-pairs.ts';
 import { redisText } from './places.ts';
 
@@ -35,6 +36,12 @@ export async function readReports(pairs: readonly KnownPair[]): Promise<readonly
     }),
   );
   return pairs.map((pair) => found.get(pair)).filter((report) => report !== undefined);
+}
+
+/** What is asked of a halted pair would be waited for in vain. */
+export function refuseHalted({ status: { id, state }, why }: PairReport): void {
+  if (state === 'halted')
+    throw notAtRest(`The pair ${id} is halted${why === null ? '.' : `: ${why.replace(/\.$/, '')}.`}`);
 }
 
 interface Lanes {

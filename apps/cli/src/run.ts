@@ -5,8 +5,10 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type EffectiveConfig, type EffectivePair, type RedisPlace, showPath, writeEffective } from '@lazysync/config';
 import { errnoOf, type Logger, withDeadline } from '@lazysync/ops';
+import { sayHalted, takeBackHalted } from '@lazysync/status';
 import { refused, usage } from './exit.ts';
 import { freePort } from './free-port.ts';
+import { lastErrorIn } from './log-lines.ts';
 import { createPairLocks, type PairLocks } from './pair-locks.ts';
 import { type ProgramName, programOf, redisText } from './places.ts';
 import type { PlannedPair, RunPlan } from './plan-run.ts';
@@ -27,7 +29,7 @@ export interface Run {
   readonly effective: EffectiveConfig;
   /** Where the dashboard listens; it may move when it is restarted. */
   url(): string | null;
-  /** Resolves when the pairs can not be worked any more: one sentence, and the last lines of who failed. */
+  /** Resolves when the pairs are not served any more and `halted`: why, in one sentence, and the last lines of who failed. */
   readonly broken: Promise<{ readonly message: string; readonly lines: readonly string[] }>;
   uptime(name: ProgramName): number;
   /** Goes over to another plan while the processes run. Rejects with a CliError: what is new was not taken. */
@@ -70,6 +72,7 @@ export async function startRun(plan: RunPlan, options: RunOptions): Promise<Run>
     const locks = createPairLocks();
     owned.push(() => locks.releaseAll());
     for (const pair of plan.pairs) locks.takeState(pair);
+    for (const { state } of plan.pairs) takeBackHalted(state);
     const redis = plan.redis ?? (await startRedis(plan.state, log, owned));
     signal.throwIfAborted();
     for (const pair of plan.pairs) await locks.takeLocal(pair, plan.state, redisText(redis), signal);
@@ -151,14 +154,36 @@ function startProcesses(
     },
   };
   const broken = Promise.withResolvers<{ message: string; lines: readonly string[] }>();
+  let gaveUp: string | null = null;
+  let running = plan.pairs;
+  const sayGaveUp = (): void => {
+    if (gaveUp === null) return;
+    try {
+      for (const { state } of running) sayHalted(state, gaveUp);
+    } catch (error) {
+      if (errnoOf(error) === null) throw error;
+      log.error({ err: error }, 'that the pairs are halted can not be written down; "lazysync status" does not say so');
+    }
+  };
+  // ORDER: taken back while the lock that gives it its meaning is still held.
+  owned.push(() => {
+    for (const { state } of running) takeBackHalted(state);
+  });
   const specs = [simple('sync-worker'), simple('watcher'), ...(wish === null ? [] : [dashboard])];
   const supervisor: Supervisor = supervise(specs, {
     line,
     restarting: (name, why, ms) => log.warn(`${name} ${why}; it is started again in ${ms} ms.`),
     halted: (name, why, lines) => {
-      const message = `${name} ${why}, again and again; it is not started any more.`;
-      if (name === 'dashboard') log.error({ lines }, message);
-      else broken.resolve({ message, lines });
+      const last = lastErrorIn(lines);
+      const what = `The ${name} ${why} again and again${last === null ? '' : ` (${last})`}`;
+      if (name === 'dashboard') {
+        log.error({ lines }, `${what}; it is not started any more.`);
+        return;
+      }
+      // One process of each kind serves all pairs.
+      gaveUp = `${what}: mend that, then stop "lazysync up" and start it again.`;
+      sayGaveUp();
+      broken.resolve({ message: gaveUp, lines });
     },
   });
   owned.push(() => supervisor.stop(PROCESSES_MS));
@@ -166,7 +191,6 @@ function startProcesses(
     effective = { ...effective, pairs: pairs.map(effectivePair) };
     writeEffective(file, effective);
   };
-  let running = plan.pairs;
   const apply = async (next: RunPlan): Promise<Changes> => {
     const before = new Map(running.map((pair) => [pair.id, pair]));
     const after = new Map(next.pairs.map((pair) => [pair.id, pair]));
@@ -184,6 +208,7 @@ function startProcesses(
     if (going.size > 0) {
       running = running.filter(({ id }) => !going.has(id));
       write(running);
+      for (const pair of before.values()) if (going.has(pair.id)) takeBackHalted(pair.state);
       for (const id of going) await locks.release(id, signal);
     }
     const coming = next.pairs.filter(({ id }) => added.includes(id) || moved.includes(id));
@@ -198,6 +223,7 @@ function startProcesses(
     }
     running = next.pairs;
     write(running);
+    sayGaveUp();
     return { added, removed, changed };
   };
   return {

@@ -3,7 +3,7 @@
  * channel to us, so that it ends when we are killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { SUPERVISED, systemClock, withDeadline } from '@lazysync/ops';
+import { isAchieved, SUPERVISED, systemClock, withDeadline } from '@lazysync/ops';
 import { onLines } from './log-lines.ts';
 
 export interface ChildSpec {
@@ -17,7 +17,7 @@ export interface SupervisorEvents {
   /** Of stderr or stdout. */
   readonly line: (name: string, line: string) => void;
   readonly restarting: (name: string, why: string, ms: number) => void;
-  /** It is not started again. `lines`: the last ones it wrote. */
+  /** It ended with errors again and again, and got nowhere: it is not started any more. `lines`: the last ones it wrote. */
   readonly halted: (name: string, why: string, lines: readonly string[]) => void;
 }
 
@@ -32,21 +32,29 @@ export interface Supervisor {
 export interface SupervisorTimes {
   /** Waits before restarts, ms; the last one stays. */
   readonly backoff: readonly number[];
-  /** Who has lived this long, ms, has become ready. */
-  readonly readyAfter: number;
-  /** So many error exits within `within` ms are enough. */
+  /** Who has lived this long, ms, is started again without a wait. */
+  readonly restedAfter: number;
+  /** So many error exits within `within` ms are enough, when nothing was achieved in between. */
   readonly strikes: number;
   readonly within: number;
 }
 
-const TIMES: SupervisorTimes = { backoff: [100, 250, 500, 1000, 2000], readyAfter: 10_000, strikes: 5, within: 60_000 };
-const KEPT_LINES = 12;
+const TIMES: SupervisorTimes = {
+  backoff: [100, 250, 500, 1000, 2000],
+  restedAfter: 10_000,
+  strikes: 5,
+  within: 60_000,
+};
+/** A stack trace has room. */
+const KEPT_LINES = 40;
 
 interface Ending {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly error: Error | null;
   readonly livedMs: number;
+  /** It said that it got somewhere. */
+  readonly achieved: boolean;
 }
 
 class Kept {
@@ -99,10 +107,8 @@ async function keep(kept: Kept, events: SupervisorEvents, times: SupervisorTimes
     const ending = await runOnce(kept, events, stop);
     if (ending === null || stop.aborted) return;
     const why = describe(ending);
-    if (ending.livedMs >= times.readyAfter) {
-      attempt = 0;
-      strikes = [];
-    }
+    if (ending.achieved) strikes = [];
+    if (ending.achieved || ending.livedMs >= times.restedAfter) attempt = 0;
     if (ending.error !== null || (ending.code !== null && ending.code !== 0)) {
       const now = performance.now();
       strikes = [...strikes.filter((at) => now - at < times.within), now];
@@ -120,9 +126,14 @@ async function keep(kept: Kept, events: SupervisorEvents, times: SupervisorTimes
 
 async function runOnce(kept: Kept, events: SupervisorEvents, stop: AbortSignal): Promise<Ending | null> {
   const { name, command, env } = kept.spec;
-  const args = await command();
-  if (stop.aborted) return null;
   const since = performance.now();
+  let args: readonly string[];
+  try {
+    args = await command();
+  } catch (error) {
+    return notStarted(error, since);
+  }
+  if (stop.aborted) return null;
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -136,13 +147,18 @@ async function runOnce(kept: Kept, events: SupervisorEvents, stop: AbortSignal):
     if (kept.lines.length > KEPT_LINES) kept.lines.shift();
     events.line(name, line);
   };
-  for (const stream of [child.stdout, child.stderr]) if (stream !== null) onLines(stream, take);
+  // Without a free file descriptor there are none, whatever the types say.
+  for (const stream of [child.stdout, child.stderr]) if (stream != null) onLines(stream, take);
+  let achieved = false;
+  child.on('message', (message) => {
+    achieved ||= isAchieved(message);
+  });
   return await new Promise((resolve) => {
     const end = (code: number | null, signal: NodeJS.Signals | null, error: Error | null): void => {
       kept.process = null;
       // What it started (its endpoints) has no owner any more.
       if (child.pid !== undefined) killGroup(child.pid);
-      resolve({ code, signal, error, livedMs: performance.now() - since });
+      resolve({ code, signal, error, livedMs: performance.now() - since, achieved });
     };
     child.once('error', (error) => {
       if (child.pid === undefined) end(null, null, error);
@@ -150,6 +166,11 @@ async function runOnce(kept: Kept, events: SupervisorEvents, stop: AbortSignal):
     // ORDER: `exit` may come before its last lines were read; whoever is killed leaves pipes open in its children.
     child.once('exit', (code, signal) => setImmediate(() => end(code, signal, null)));
   });
+}
+
+function notStarted(error: unknown, since: number): Ending {
+  const reason = error instanceof Error ? error : new Error(String(error));
+  return { code: null, signal: null, error: reason, livedMs: performance.now() - since, achieved: false };
 }
 
 function describe({ code, signal, error }: Ending): string {

@@ -116,6 +116,9 @@ class Waiting {
       const [report] = await readReports([this.#pair]);
       if (report === undefined) return nothingRuns(this.#pair);
       this.#options.progress?.(report);
+      // Nobody starts again what was given up.
+      const halted = report.status.state === 'halted' ? stuckIn(report) : null;
+      if (halted !== null) return { kind: 'stuck', message: halted };
       const { state, queued, transfers, worker, watchers, redis } = report.status;
       const now = performance.now();
       if (worker.length === 0 || watchers.length === 0) {

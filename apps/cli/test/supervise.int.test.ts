@@ -62,10 +62,45 @@ test('five failures of its own are enough, and its last words are kept', async (
   expect(restarts).toHaveLength(4);
 });
 
-test('who had become ready may fail as often as it likes', async () => {
-  start(`setTimeout(() => process.exit(1), 60); console.error('up you');`, { readyAfter: 50 });
+test('who got somewhere each time may fail as often as it likes', async () => {
+  start(`console.error('up you'); process.send({ kind: 'achieved' }, () => process.exit(1));`);
   await until('the eighth start', () => ups() === 8);
   expect(halted).toEqual([]);
+});
+
+test('to live long is not to get somewhere, and what was achieved once does not count for ever', async () => {
+  const once = join(folder, 'once');
+  start(
+    `import fs from 'node:fs';
+     console.error('up you');
+     const end = () => setTimeout(() => process.exit(1), 60);
+     if (fs.existsSync(${JSON.stringify(once)})) end();
+     else { fs.writeFileSync(${JSON.stringify(once)}, ''); process.send({ kind: 'achieved' }, end); }`,
+    { restedAfter: 50 },
+  );
+  await until('giving up', () => halted.length > 0);
+  expect(halted.map(({ why }) => why)).toEqual(['ended with exit code 1']);
+  expect(ups()).toBe(5);
+});
+
+test('what can not even be started is given up, too', async () => {
+  supervisor = supervise(
+    [
+      {
+        name: 'child',
+        command: async () => await Promise.reject(new Error('EMFILE: too many open files')),
+        env: {},
+      },
+    ],
+    {
+      line: (_name, line) => lines.push(line),
+      restarting: (_name, why) => restarts.push(why),
+      halted: (name, why, last) => halted.push({ name, why, lines: last }),
+    },
+    { backoff: [10] },
+  );
+  await until('giving up', () => halted.length > 0);
+  expect(halted[0]?.why).toBe('could not be started: EMFILE: too many open files');
 });
 
 test('each has a process group of its own, and what it started ends with it', async () => {

@@ -47,7 +47,7 @@ export const STATE_MEANING: Readonly<Record<PairState, string>> = {
   paused: 'Changes queue up until somebody resumes this pair.',
   held: 'Something would be deleted that nobody was seen deleting.',
   'remote-offline': 'The remote does not answer. Copies go on working, changes queue up.',
-  halted: 'Something is wrong with a folder: nothing is touched until a person has looked.',
+  halted: 'Something is wrong: nothing is touched until a person has looked.',
 };
 
 /** `3 s`, `2 min`, `5 h`, `12 d`. */

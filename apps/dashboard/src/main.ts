@@ -8,6 +8,7 @@ import {
   HEALTH_FILE,
   keepHealthFile,
   type LogLevel,
+  tellAchieved,
 } from '@lazysync/ops';
 import { followFile } from '@lazysync/watch';
 import { decideAccess } from './access.ts';
@@ -102,7 +103,7 @@ async function main(): Promise<void> {
   // Only a token that nobody chose is shown, and only where somebody asked for the address to be said.
   if (token.kind === 'own' && url !== undefined && url !== '')
     process.stdout.write(`dashboard ${url.replace(/\/+$/, '')}/?token=${token.token}\n`);
-  process.send?.({ kind: 'listening', port: dashboard.port });
+  tellAchieved();
 }
 
 function listenProblem(error: unknown, { host, port }: DashboardArgs): string {

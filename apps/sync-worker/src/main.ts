@@ -12,6 +12,7 @@ import {
   type Logger,
   type LogLevel,
   type Scope,
+  tellAchieved,
 } from '@lazysync/ops';
 import {
   announce,
@@ -108,6 +109,11 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
     redis,
     handlers: {
       ...working.handlers,
+      handle: async (changeset, job) => {
+        const verdict = await working.handlers.handle(changeset, job);
+        if (verdict.kind === 'done') tellAchieved();
+        return verdict;
+      },
       error: (error) => log.error({ pair: id, err: error }, 'the lane reports an error'),
     },
   });

@@ -174,8 +174,10 @@ export async function openPair(
   fs.mkdirSync(config.state, { recursive: true, mode: 0o700 });
   const lock = takeLock(path.join(config.state, 'lock'));
   if (lock === null) return { kind: 'refused', why: 'taken', message: `Another worker has the pair ${config.id}.` };
-  taken();
   const base = openOrRenew(path.join(config.state, 'base.db'), log);
+  // ORDER: whoever sees that somebody is at work must not read what an earlier start said last.
+  base.setMeta('state', 'starting');
+  taken();
   const anchors = anchorsOf(base, config.local);
   const local = createDiskReplica({
     side: 'local',
@@ -205,7 +207,6 @@ export async function openPair(
     base.close();
     fs.closeSync(lock);
   };
-  base.setMeta('state', 'starting');
   const refused = async (message: string): Promise<OpenOutcome> => {
     base.setMeta('state', 'halted');
     base.setMeta('state-why', message);

@@ -13,7 +13,7 @@ import {
   ROOT,
   type SyncEvent,
 } from '@lazysync/event-model';
-import { type Logger, withDeadline } from '@lazysync/ops';
+import { type Logger, tellAchieved, withDeadline } from '@lazysync/ops';
 import { type Endpoint, type EndpointListener, type Probe, RemoteOffline } from '@lazysync/replica';
 import {
   type Access,
@@ -357,6 +357,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     remoteScan.start();
     await source.choose(base.reader().counts().entries);
     log.info({ local: options.local, uses: source.uses(), everyMs: interval }, 'watching');
+    tellAchieved();
     if (missed) localScan.nudge();
   };
   const pollReady = (): void => {

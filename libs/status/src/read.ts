@@ -4,6 +4,7 @@ import type { BaseReader, PairState, StoredConflict, StoredProblem, Transfer } f
 import { isFlocked, withDeadline } from '@lazysync/ops';
 import type { LaneCounts, Presence, RemoteScanFacts, Role } from '@lazysync/queue';
 import { type BaseLook, type BaseLooker, createBaseLooker, type Progress } from './base-view.ts';
+import { haltedIn } from './halted.ts';
 import type { PairStatus, ProcessRef, Status } from './status.ts';
 
 /** The pairs that are asked about, as the effective configuration names them. */
@@ -148,7 +149,8 @@ function reportOf(pair: StatusPair, look: BaseLook, lane: LaneAnswer | null): Pa
   const queued = lane === null ? 0 : lane.counts.waiting + lane.counts.active + lane.counts.delayed;
   // A Redis that is away, or slow on a busy machine, says nothing of the worker; its lock does, where it runs on this host.
   const working = lane === null ? isFlocked(join(pair.state, 'lock')) : lane.workers.length > 0;
-  const state = stateOf(working, view?.state ?? 'starting', lane, queued);
+  const halted = haltedIn(pair.state);
+  const state = halted === null ? stateOf(working, view?.state ?? 'starting', lane, queued) : 'halted';
   const { counts = NO_COUNTS, transfers = [], problems = [], held = [], conflicts = [] } = view ?? {};
   return {
     status: {
@@ -170,7 +172,7 @@ function reportOf(pair: StatusPair, look: BaseLook, lane: LaneAnswer | null): Pa
       remoteScan: lane?.scan ?? null,
       worker: refs(lane?.workers ?? []),
     },
-    why: whyOf(look, lane, working, view?.why ?? null),
+    why: halted ?? whyOf(look, lane, working, view?.why ?? null),
     progress: working ? (view?.progress ?? null) : null,
     lagMs: lane?.counts.oldestWaitingMs ?? null,
     transfers,

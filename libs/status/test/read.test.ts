@@ -5,7 +5,7 @@ import { openBase } from '@lazysync/base';
 import { relPath } from '@lazysync/event-model';
 import { flockExclusive } from '@lazysync/ops';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { buildStatus, type LaneView, openStatus, type StatusPair } from '../src/index.ts';
+import { buildStatus, type LaneView, openStatus, type StatusPair, sayHalted, takeBackHalted } from '../src/index.ts';
 
 let stateFolder: string;
 let pairs: readonly StatusPair[];
@@ -143,4 +143,24 @@ test('who watches beside the disk, and how the remote is scanned', async () => {
   };
   const [pair] = (await buildStatus({ pairs, lanes, deadlineMs: 100 })).pairs;
   expect(pair).toMatchObject({ serverWatchers: [{ pid: 7, host: 'server' }], remoteScan: scan, watchers: [] });
+});
+
+test('given up by an `up` that lives: halted, and why; by one that is dead: stopped', async () => {
+  folder();
+  const state = join(stateFolder, 'p');
+  const lock = openSync(join(state, 'up.lock'), 'w');
+  try {
+    expect(flockExclusive(lock)).toBe(true);
+    sayHalted(state, 'The worker failed: mend it.');
+    const status = openStatus({ pairs, lanes: working, deadlineMs: 100 });
+    expect((await status.read())[0]).toMatchObject({ status: { state: 'halted' }, why: 'The worker failed: mend it.' });
+    takeBackHalted(state);
+    expect((await status.read())[0]?.status.state).toBe('starting');
+    sayHalted(state, 'The worker failed: mend it.');
+    closeSync(lock);
+    expect((await status.read())[0]?.status.state).toBe('starting');
+    status.close();
+  } finally {
+    takeBackHalted(state);
+  }
 });

@@ -10,7 +10,7 @@ import { createPublisher, openRedis } from '@lazysync/queue';
 import { timeoutOf } from '../durations.ts';
 import { notAtRest, refused, usage } from '../exit.ts';
 import { baseFile, findPairOnly, type KnownPair } from '../find-pairs.ts';
-import { readReports } from '../pair-reports.ts';
+import { readReports, refuseHalted } from '../pair-reports.ts';
 import { createProgressLine } from '../progress-line.ts';
 import { Stopped, withSignals } from '../signals.ts';
 import { bytes, plural } from '../words.ts';
@@ -53,6 +53,7 @@ export async function get({ paths, timeout }: GetOptions): Promise<void> {
 
 async function getOf({ pair, paths }: Wish, timeoutMs: number, signal: AbortSignal): Promise<void> {
   const [report] = await readReports([pair]);
+  if (report !== undefined) refuseHalted(report);
   if (report === undefined || report.status.worker.length === 0 || pair.redis === null)
     throw refused(`Nothing runs for the pair ${pair.id}: start it with "lazysync up".`);
   const base = openBaseReader(baseFile(pair));

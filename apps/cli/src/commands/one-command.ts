@@ -7,7 +7,7 @@ import { createPublisher, openRedis } from '@lazysync/queue';
 import { timeoutOf } from '../durations.ts';
 import { notAtRest, refused } from '../exit.ts';
 import { baseFile, findPairOnly, type KnownPair, type PairChoice } from '../find-pairs.ts';
-import { readReports } from '../pair-reports.ts';
+import { readReports, refuseHalted } from '../pair-reports.ts';
 import { withSignals } from '../signals.ts';
 
 const EVERY_MS = 100;
@@ -21,6 +21,7 @@ export interface Wish {
 
 async function requireRunning(pair: KnownPair): Promise<void> {
   const [report] = await readReports([pair]);
+  if (report !== undefined) refuseHalted(report);
   if (report === undefined || report.status.worker.length === 0 || pair.redis === null)
     throw refused(`Nothing runs for the pair ${pair.id}: start it with "lazysync up".`);
 }

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { openBaseReader } from '@lazysync/base';
 import { loadConfig } from '@lazysync/config';
 import type { FollowedFile } from '@lazysync/watch';
-import { CliError, refused, usage } from '../exit.ts';
+import { CliError, GaveUp, refused, usage } from '../exit.ts';
 import { type Foreground, inForeground } from '../foreground.ts';
 import { nameOf, parsePairs } from '../pair-names.ts';
 import { type PlannedPair, parseLogLevel, parsePort, planRun, type RunPlan } from '../plan-run.ts';
@@ -82,13 +82,22 @@ export async function up(options: UpOptions): Promise<void> {
   const { remote = '', local = '' } = options;
   const plan = file === null ? await planOf({ ...options, remote, local }) : await planOfFile(file, options);
   await inForeground(plan, { port }, async (foreground) => {
-    const { signal } = foreground;
+    const { run, log, signal } = foreground;
+    // Its pairs are halted. Redis and the dashboard go on, so that everybody can see why.
+    const halted = run.broken.then(({ message }) => log.error(message));
+    halted.catch((error: unknown) => log.error({ err: error }, 'could not say why the pairs are halted'));
     const following = file === null ? null : await followPairs(file, options, foreground);
     try {
       const [only, ...more] = plan.pairs;
-      if (only !== undefined && more.length === 0 && file === null) await showReady(foreground, only);
-      else await showAllReady(foreground);
-      await foreground.unlessBroken(whenAborted(signal));
+      try {
+        if (only !== undefined && more.length === 0 && file === null) await showReady(foreground, only);
+        else await showAllReady(foreground);
+      } catch (error) {
+        if (!(error instanceof GaveUp)) throw error;
+        foreground.progress.clear();
+        process.stdout.write(`halted  ${error.message.split('\n')[0]}\n`);
+      }
+      await whenAborted(signal);
     } finally {
       await following?.close();
     }
