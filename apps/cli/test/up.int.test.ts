@@ -93,6 +93,7 @@ describe('up', () => {
           watchers: [{ pid: expect.any(Number), host: expect.any(String) }],
           serverWatchers: [],
           remoteScan: expect.objectContaining({ folders: expect.any(Number), oldestMs: expect.any(Number) }),
+          warnings: [],
           worker: [{ pid: expect.any(Number), host: expect.any(String) }],
         },
       ],

@@ -2,10 +2,12 @@
 import type { PairSummary } from '../src/shapes.ts';
 import { bytes, count, duration, STATE_MEANING } from './words.ts';
 
-export function why({ progress, state, why: said }: PairSummary): string {
-  if (state === 'starting' && progress !== null)
-    return `Looked at ${count(progress.done)} of ${count(progress.total)}.`;
-  return said ?? STATE_MEANING[state];
+export function why({ progress, state, why: said, warnings }: PairSummary): string {
+  const first =
+    state === 'starting' && progress !== null
+      ? `Looked at ${count(progress.done)} of ${count(progress.total)}.`
+      : (said ?? STATE_MEANING[state]);
+  return [first, ...warnings.map(({ message, mend }) => (mend === null ? message : `${message} (${mend})`))].join(' ');
 }
 
 /** Bytes that are here, and bytes that did not have to be fetched. */

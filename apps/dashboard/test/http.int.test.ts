@@ -40,6 +40,7 @@ test('the API says of each pair what status --json says', async () => {
     watchers: [{ pid: 4711, host: 'box' }],
     serverWatchers: [],
     remoteScan: null,
+    warnings: [],
     worker: [{ pid: 4712, host: 'box' }],
     why: null,
     progress: null,

@@ -30,6 +30,7 @@ const report: PairReport = {
     watchers: [{ pid: 12, host: 'box' }],
     serverWatchers: [],
     remoteScan: null,
+    warnings: [],
     worker: [],
   },
   why: null,

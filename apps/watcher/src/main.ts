@@ -29,11 +29,12 @@ import {
   type RedisLink,
   RedisUnreachable,
   registerAtRemote,
-  tellScan,
+  tellWatch,
 } from '@lazysync/queue';
 import { createEndpointPool, createIgnore, type EndpointPool } from '@lazysync/replica';
 import { createInotifyHub, followFile, type InotifyHub } from '@lazysync/watch';
 import { anchorsIn, openBaseView } from './base-view.ts';
+import { createWatchNeed, type WatchNeed } from './blind-folders.ts';
 import { createOutbox } from './outbox.ts';
 import { watchPair } from './watch-pair.ts';
 
@@ -44,12 +45,13 @@ interface Surroundings {
   readonly redis: RedisLink;
   readonly endpoints: EndpointPool;
   readonly hub: InotifyHub;
+  readonly need: WatchNeed;
   readonly log: Logger;
 }
 
 async function startPair(
   pair: EffectivePair,
-  { boot, redis, endpoints, hub, log }: Surroundings,
+  { boot, redis, endpoints, hub, need, log }: Surroundings,
   scope: Scope,
 ): Promise<void> {
   const base = await openBaseView({
@@ -110,6 +112,7 @@ async function startPair(
       endpoint,
       outbox,
       hub,
+      need: { set: (watches) => need.set(pair.id, watches), warning: () => need.warning() },
       ignored: createIgnore(settings.ignore),
       log,
     });
@@ -128,8 +131,8 @@ async function startPair(
     scope.own(`marker of ${pair.id}`, () => marker.close());
     const presence = announce(redis, pair.id, 'watcher', { pid: process.pid, host: os.hostname() });
     scope.own(`presence at ${pair.id}`, () => presence.close());
-    const telling = tellScan(redis, pair.id, watched.scan);
-    scope.own(`scan of ${pair.id}`, () => telling.close());
+    const telling = tellWatch(redis, pair.id, watched.facts);
+    scope.own(`facts of ${pair.id}`, () => telling.close());
     const uuid = base.reader().meta('uuid-remote');
     if (uuid !== null) {
       const registration = registerAtRemote(redis, uuid, pair.id);
@@ -171,13 +174,15 @@ async function main(): Promise<void> {
   const boot = process.env.LAZYSYNC_BOOT ?? config.boot;
   const endpoints = createEndpointPool({ main: ENDPOINT });
   const hub = createInotifyHub();
+  const need = createWatchNeed();
   const shift = openShift<EffectivePair>({
     redis,
     role: 'watcher',
     who: { pid: process.pid, host: os.hostname() },
     only: values.pairs?.split(',') ?? null,
     logger: log,
-    start: (id, pair, scope) => startPair(pair, { boot, redis, endpoints, hub, log: log.child({ pair: id }) }, scope),
+    start: (id, pair, scope) =>
+      startPair(pair, { boot, redis, endpoints, hub, need, log: log.child({ pair: id }) }, scope),
   });
   shutdown.own('pairs', () => shift.close());
   shift.serve(config.pairs);

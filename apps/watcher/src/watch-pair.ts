@@ -14,6 +14,7 @@ import {
   type SyncEvent,
 } from '@lazysync/event-model';
 import { type Logger, tellAchieved, withDeadline } from '@lazysync/ops';
+import type { WatchFacts } from '@lazysync/queue';
 import { type Endpoint, type EndpointListener, type Probe, RemoteOffline } from '@lazysync/replica';
 import {
   type Access,
@@ -29,7 +30,7 @@ import {
   type Lost,
   linksIn,
   type RemoteScanner,
-  type ScanFacts,
+  type Rewatched,
   type Scanner,
   type ScanResult,
   type Settle,
@@ -38,6 +39,7 @@ import {
   systemTimers,
 } from '@lazysync/watch';
 import { type BaseView, probeIn, stubsIn } from './base-view.ts';
+import { createBlindFolders, type WatchNeed } from './blind-folders.ts';
 import { createLook, type Look } from './look.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -58,6 +60,8 @@ export interface WatchOptions {
   readonly endpoint: Endpoint;
   readonly outbox: Outbox;
   readonly hub: InotifyHub;
+  /** Of this pair, among all that the process watches. */
+  readonly need: { set(watches: number): void } & Pick<WatchNeed, 'warning'>;
   readonly ignored: (path: RelPath, directory: boolean) => boolean;
   readonly log: Logger;
 }
@@ -65,8 +69,8 @@ export interface WatchOptions {
 export interface WatchedPair {
   /** Looks at both sides again and publishes what it finds. */
   readonly look: Look;
-  /** How the remote is scanned. */
-  readonly scan: () => ScanFacts & { readonly everyMs: number; readonly pushed: boolean };
+  /** How it is doing. */
+  readonly facts: () => WatchFacts;
   stop(): Promise<void>;
 }
 
@@ -76,6 +80,11 @@ const SCAN_MOUNT = 2_000;
 const SCAN_CACHING_MOUNT = 5_000;
 const SCAN_LOCAL_DISK = 60_000;
 const SCAN_LOCAL = 300_000;
+/** Where the kernel has no room for all watches, and how many times as long as a look took is waited at least. */
+const SCAN_BLIND = 5_000;
+const BLIND_REST = 19;
+/** So long after a look the kernel has told of all that it opened, ms. */
+const LISTING_TOLD = 1_000;
 /** Where a watcher beside the remote's disk tells of everything: only for what it may have missed. */
 const SCAN_SERVED = 3_600_000;
 const ASK_SERVED = 3_000;
@@ -111,6 +120,9 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   /** Something happened in local meanwhile. */
   let missed = false;
   let stopped = false;
+  /** Folders that our own scan of local is about to list: no person's look at them. */
+  const ownListings = new Set<RelPath>();
+  const blind = { local: createBlindFolders('local'), remote: createBlindFolders('remote') };
 
   /**
    * Until the start scan is carried out it stands before everything else in the lane, and most of what is told of is of
@@ -177,8 +189,9 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   const lost = (side: 'local' | 'remote', scan: () => Scanner, what: Lost): void => {
     if (stopped) return;
     log.warn({ side, kind: what.kind, mend: what.mend }, what.message);
-    // Without enough watches the regular scans find the rest, later. Both sides are looked at when the start is done.
-    if (what.kind === 'watch-limit' || postponed()) return;
+    if (what.kind === 'watch-limit') blind[side].because(what);
+    // Both sides are looked at when the start is done.
+    if (postponed()) return;
     const going = nudges.get(side);
     if (going === undefined) nudge(side, scan);
     else going.again = true;
@@ -217,6 +230,10 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     onLost: (what) => lost('local', () => localScan, what),
     onWriting: (path, writing) => settle.writing('local', path, writing),
     onListing: (path, open) => {
+      if (ownListings.has(path)) {
+        if (!open) ownListings.delete(path);
+        return;
+      }
       remoteScan.touch(path);
       access.listing(path, open);
     },
@@ -250,6 +267,15 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     postponed,
   });
   const remote = endpoint.watch(remoteListener);
+  const rewatchRemote = async (paths: readonly RelPath[]): Promise<Rewatched> =>
+    blind.remote.asked(paths, await remote.rewatch(paths));
+  /** Between two scans of the remote, ms. */
+  const everyMs = (): number => {
+    if (served) return SCAN_SERVED;
+    return blind.remote.any() && options.remoteScanMs === null ? Math.min(interval, SCAN_CACHING_MOUNT) : interval;
+  };
+  /** One for each folder of either side, and those of chokidar. */
+  const watchesFor = (folders: number): number => folders * (source.uses() === 'inotify' ? 2 : 3);
 
   const tellLocal = troubleOf('local');
   const localScan: Scanner = createLocalScan({
@@ -257,13 +283,26 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     timers,
     done: (result) => {
       tellLocal(result);
+      // Of those that were gone when their turn came nothing is told.
+      timers.after(LISTING_TOLD, () => ownListings.clear());
+      const known = directories();
+      blind.local.keep(known);
+      blind.remote.keep(known);
+      options.need.set(watchesFor(known.length));
       // Looks of a worker that was started anew read stubs once more, and people look at single ones.
-      access.rearm(directories());
+      access.rearm(known);
+      // Nobody tells of opens there. Where listings are not told of either, everything would look opened.
+      access.sweep(blind.remote.all().filter((path) => !blind.local.has(path)));
     },
-    intervalMs: SCAN_LOCAL,
+    intervalMs: (tookMs) =>
+      blind.local.any() || blind.remote.any() ? Math.max(SCAN_BLIND, BLIND_REST * tookMs) : SCAN_LOCAL,
     ports: {
       children: (directory) => base.reader().children(directory),
-      rewatch: (paths) => source.rewatch(paths),
+      rewatch: async (paths) => {
+        const answer = blind.local.asked(paths, await source.rewatch(paths));
+        for (const path of paths) if (!blind.local.has(path)) ownListings.add(path);
+        return answer;
+      },
       hint: (hint) => settle.hint(hint),
       tooMany: () =>
         outbox.push([{ kind: 'rescan', side: 'local', path: ROOT, why: 'a scan found very many changes' }]),
@@ -275,8 +314,8 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     timers,
     cacheMs: probe.listingCacheMs,
     done: troubleOf('remote'),
-    intervalMs: () => (served ? SCAN_SERVED : interval),
-    inRounds: () => options.remoteScanMs === null && !probe.seesAllChanges && !served,
+    intervalMs: () => everyMs(),
+    inRounds: () => options.remoteScanMs === null && (!probe.seesAllChanges || blind.remote.any()) && !served,
     ports: {
       async check() {
         const uuid = base.reader().meta('uuid-remote');
@@ -288,7 +327,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       children: (directory) => base.reader().children(directory),
       baseVersion: () => base.reader().version(),
       directories,
-      rewatch: (paths) => remote.rewatch(paths),
+      rewatch: (paths) => rewatchRemote(paths),
       unwatchedUntilNow: (fresh) => access.sweep(fresh),
       publish: (events) => outbox.push(events),
       ignored,
@@ -323,7 +362,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   const startRemote = async (): Promise<void> => {
     try {
       await remote.start();
-      await remote.rewatch(directories());
+      await rewatchRemote(directories());
     } catch (error) {
       if (!(error instanceof RemoteOffline)) throw error;
       log.warn({ err: error }, 'the remote does not answer: it is watched as soon as it does');
@@ -336,7 +375,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
    */
   const armStubs = async (): Promise<void> => {
     try {
-      access.sweep((await remote.rewatch(directories())).fresh);
+      access.sweep((await rewatchRemote(directories())).fresh);
     } catch (error) {
       // Nothing can be opened through it either, and its scan watches what it finds.
       if (!(error instanceof RemoteOffline)) throw error;
@@ -356,9 +395,10 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     await armStubs();
     remoteScan.start();
     await source.choose(base.reader().counts().entries);
+    options.need.set(watchesFor(directories().length));
     log.info({ local: options.local, uses: source.uses(), everyMs: interval }, 'watching');
     tellAchieved();
-    if (missed) localScan.nudge();
+    if (missed || blind.remote.any()) localScan.nudge();
   };
   const pollReady = (): void => {
     whenReady().catch((error: unknown) => {
@@ -386,7 +426,10 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   void askServed();
 
   return {
-    scan: () => ({ ...remoteScan.facts(), everyMs: served ? SCAN_SERVED : interval, pushed: served }),
+    facts: () => ({
+      scan: { ...remoteScan.facts(), everyMs: everyMs(), pushed: served },
+      warnings: [blind.local.warning(), blind.remote.warning(), options.need.warning()].filter((one) => one !== null),
+    }),
     look: createLook({ source, remote, localScan, remoteScan, settle, outbox, cacheMs: probe.listingCacheMs, timers }),
     async stop() {
       if (stopped) return;
@@ -395,6 +438,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       readyTimer?.cancel();
       servedTimer?.cancel();
       access.stop();
+      options.need.set(0);
       // What the kernel has told is worth more in the lane than found again by the next start's scan.
       await source.poll();
       settle.flush();

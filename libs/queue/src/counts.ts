@@ -6,7 +6,7 @@ import type { RedisLink } from './link.ts';
 import { rememberLiving } from './member.ts';
 import { laneKey } from './names.ts';
 import { listPresence } from './presence.ts';
-import { type RemoteScanFacts, readScan } from './scan-facts.ts';
+import { readWatch, type WatchFacts } from './watch-facts.ts';
 
 export interface LaneDetail extends LaneCounts {
   readonly paused: boolean;
@@ -55,13 +55,13 @@ function results(replies: [error: Error | null, result: unknown][] | null): unkn
 export function laneView(redis: RedisLink): {
   counts(pair: string): Promise<LaneDetail>;
   presence(pair: string, role: Role): Promise<readonly Presence[]>;
-  scan(pair: string): Promise<RemoteScanFacts | null>;
+  watch(pair: string): Promise<WatchFacts | null>;
 } {
   const isAlive = rememberLiving(redis, REMEMBERED_MS);
   return {
     counts: (pair) => laneCounts(redis, pair),
     presence: (pair, role) => listPresence(redis, pair, role, DEADLINE_MS, isAlive),
-    scan: (pair) => readScan(redis, pair),
+    watch: (pair) => readWatch(redis, pair),
   };
 }
 

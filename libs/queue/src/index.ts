@@ -16,5 +16,5 @@ export { type PingOutcome, ping } from './ping.ts';
 export * from './presence.ts';
 export { createPublisher, PublisherClosed, type PublisherOptions } from './publish.ts';
 export * from './remotes.ts';
-export * from './scan-facts.ts';
 export { openShift, type Shift, type ShiftOptions } from './shift.ts';
+export * from './watch-facts.ts';

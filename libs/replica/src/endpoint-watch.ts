@@ -15,7 +15,9 @@ export interface EndpointListener {
 
 export interface EndpointWatch {
   start(): Promise<void>;
-  rewatch(paths: readonly RelPath[]): Promise<{ readonly fresh: readonly RelPath[] }>;
+  rewatch(
+    paths: readonly RelPath[],
+  ): Promise<{ readonly fresh: readonly RelPath[]; readonly unwatched: readonly RelPath[] }>;
   poll(): Promise<void>;
   stop(): Promise<void>;
 }

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { BaseReader, PairState, StoredConflict, StoredProblem, Transfer } from '@lazysync/base';
 import { isFlocked, withDeadline } from '@lazysync/ops';
-import type { LaneCounts, Presence, RemoteScanFacts, Role } from '@lazysync/queue';
+import type { LaneCounts, Presence, Role, WatchFacts } from '@lazysync/queue';
 import { type BaseLook, type BaseLooker, createBaseLooker, type Progress } from './base-view.ts';
 import { haltedIn } from './halted.ts';
 import type { PairStatus, ProcessRef, Status } from './status.ts';
@@ -27,7 +27,7 @@ export interface LaneView {
   counts(pair: string): Promise<Counted>;
   presence(pair: string, role: Role): Promise<readonly Presence[]>;
   /** Left out: nothing is known of it. */
-  scan?(pair: string): Promise<RemoteScanFacts | null>;
+  watch?(pair: string): Promise<WatchFacts | null>;
 }
 
 export interface StatusSources {
@@ -114,7 +114,7 @@ interface LaneAnswer {
   readonly watchers: readonly Presence[];
   readonly workers: readonly Presence[];
   readonly servers: readonly Presence[];
-  readonly scan: RemoteScanFacts | null;
+  readonly watch: WatchFacts | null;
 }
 
 async function askLane({ lanes, deadlineMs }: StatusSources, pair: string): Promise<LaneAnswer | null> {
@@ -124,13 +124,13 @@ async function askLane({ lanes, deadlineMs }: StatusSources, pair: string): Prom
     lanes.presence(pair, 'watcher'),
     lanes.presence(pair, 'worker'),
     lanes.presence(pair, 'server-watcher'),
-    lanes.scan?.(pair) ?? null,
+    lanes.watch?.(pair) ?? null,
   ]);
   // Silence and refusal are answers here: `redis: down`.
   const answer = await withDeadline(asked, deadlineMs, 'the lane').catch(() => null);
   if (answer === null) return null;
-  const [counts, watchers, workers, servers, scan] = answer;
-  return { counts, watchers, workers, servers, scan };
+  const [counts, watchers, workers, servers, watch] = answer;
+  return { counts, watchers, workers, servers, watch };
 }
 
 const refs = (present: readonly Presence[]): ProcessRef[] => present.map(({ pid, host }) => ({ pid, host }));
@@ -169,7 +169,8 @@ function reportOf(pair: StatusPair, look: BaseLook, lane: LaneAnswer | null): Pa
       redis: lane === null ? 'down' : 'up',
       watchers: refs(lane?.watchers ?? []),
       serverWatchers: refs(lane?.servers ?? []),
-      remoteScan: lane?.scan ?? null,
+      remoteScan: lane?.watch?.scan ?? null,
+      warnings: lane?.watch?.warnings ?? [],
       worker: refs(lane?.workers ?? []),
     },
     why: halted ?? whyOf(look, lane, working, view?.why ?? null),

@@ -3,7 +3,7 @@
  * grow in number, never change or go.
  */
 import type { PairState } from '@lazysync/base';
-import type { RemoteScanFacts } from '@lazysync/queue';
+import type { RemoteScanFacts, Warning } from '@lazysync/queue';
 
 export interface ProcessRef {
   readonly pid: number;
@@ -42,6 +42,8 @@ export interface PairStatus {
   readonly serverWatchers: readonly ProcessRef[];
   /** How the remote is looked at, and how old what is known of it may be; null: nobody has said so lately. */
   readonly remoteScan: RemoteScanFacts | null;
+  /** What the watcher lacks, such as room for inotify watches, and the command that mends it. */
+  readonly warnings: readonly Warning[];
   readonly worker: readonly ProcessRef[];
 }
 

@@ -49,6 +49,7 @@ test('with nothing there every field is there', async () => {
         watchers: [],
         serverWatchers: [],
         remoteScan: null,
+        warnings: [],
         worker: [],
       },
     ],
@@ -134,15 +135,21 @@ test('a base that was removed and made anew is read anew, a damaged one is told 
   status.close();
 });
 
-test('who watches beside the disk, and how the remote is scanned', async () => {
+test('who watches beside the disk, how the remote is scanned, and what the watcher lacks', async () => {
   const scan = { folders: 3, hot: 1, oldestMs: 900, duty: 0.01, everyMs: 2_000, pushed: true };
+  const warnings = [{ message: 'too few watches', mend: 'sudo sysctl …' }];
   const lanes: LaneView = {
     ...working,
     presence: async (_pair, role) => (role === 'server-watcher' ? [{ pid: 7, host: 'server', since: 1 }] : []),
-    scan: async () => scan,
+    watch: async () => ({ scan, warnings }),
   };
   const [pair] = (await buildStatus({ pairs, lanes, deadlineMs: 100 })).pairs;
-  expect(pair).toMatchObject({ serverWatchers: [{ pid: 7, host: 'server' }], remoteScan: scan, watchers: [] });
+  expect(pair).toMatchObject({
+    serverWatchers: [{ pid: 7, host: 'server' }],
+    remoteScan: scan,
+    warnings,
+    watchers: [],
+  });
 });
 
 test('given up by an `up` that lives: halted, and why; by one that is dead: stopped', async () => {

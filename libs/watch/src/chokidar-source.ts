@@ -7,6 +7,7 @@ import { type ChangeKind, isOwn, nameOf, parseRelPath, type RelPath } from '@laz
 import { errnoOf, withDeadline } from '@lazysync/ops';
 import { FSWatcher } from 'chokidar';
 import { type HintListener, type HintSource, isPassingName, type Rewatched } from './hint.ts';
+import { limitReached } from './watch-limit.ts';
 
 export interface ChokidarOptions {
   /** Absolute. */
@@ -62,14 +63,15 @@ export function createChokidarSource(options: ChokidarOptions): HintSource {
     const errno = errnoOf(error);
     // One directory that can't be entered: the scan names it as unreadable.
     if (errno === 'EACCES' || errno === 'EPERM' || errno === 'ENOENT') return;
-    const limit = errno === 'ENOSPC' || errno === 'EMFILE';
-    if (limit && limitTold) return;
-    limitTold ||= limit;
-    listener.onLost({
-      kind: limit ? 'watch-limit' : 'failed',
-      message: `chokidar: ${error instanceof Error ? error.message : String(error)}`,
-      mend: limit ? 'sudo sysctl fs.inotify.max_user_watches=524288 fs.inotify.max_user_instances=512' : null,
-    });
+    const isLimit = errno === 'ENOSPC' || errno === 'EMFILE';
+    if (isLimit && limitTold) return;
+    limitTold ||= isLimit;
+    const why = error instanceof Error ? error.message : String(error);
+    listener.onLost(
+      isLimit
+        ? limitReached(errno === 'EMFILE' ? 'instances' : 'watches', 'chokidar has no room for its watches')
+        : { kind: 'failed', message: `chokidar: ${why}`, mend: null },
+    );
   };
 
   return {
@@ -96,7 +98,7 @@ export function createChokidarSource(options: ChokidarOptions): HintSource {
       await withDeadline(ready, options.readyMs ?? 120_000, 'chokidar puts up its watches');
     },
     async rewatch(): Promise<Rewatched> {
-      return { fresh: [] };
+      return { fresh: [], unwatched: [] };
     },
     async poll() {
       // It has nothing that could be asked for.

@@ -45,6 +45,8 @@ export interface HintSource {
 export interface Rewatched {
   /** Directories that were not watched before, or whose watch had gone stale. */
   readonly fresh: readonly RelPath[];
+  /** Directories for which the kernel has no room: nothing is told of them. */
+  readonly unwatched: readonly RelPath[];
 }
 
 /** Our own and other clients' names that never count as content. */

@@ -18,3 +18,4 @@ export * from './settle.ts';
 export * from './still-writing.ts';
 export * from './stub-times.ts';
 export * from './timers.ts';
+export { nearWatchLimit } from './watch-limit.ts';

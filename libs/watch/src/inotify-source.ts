@@ -27,7 +27,7 @@ import {
   MASKS,
 } from './inotify-events.ts';
 import { type Added, createInotifyHub, type InotifyHub, type InotifyPort } from './inotify-hub.ts';
-import { limitReached } from './watch-limit.ts';
+import { limitReached, noInstance } from './watch-limit.ts';
 import { createWatchTable } from './watch-table.ts';
 
 export interface InotifyOptions {
@@ -63,10 +63,12 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
   const halfMoves = createHalfMoves(() => performance.now());
   const tasks = new Set<Promise<void>>();
   const waiting: RelPath[] = [];
+  const own = createInotifyHub();
   let port: InotifyPort | undefined;
   let stopped = false;
-  let limitTold = false;
-  let limitHits = 0;
+  /** Directories for which there was no room when they were last asked for. */
+  const unwatched = new Set<RelPath>();
+  let noPort: Errno | null = null;
   let entries = 0;
 
   const absolute = (path: RelPath): string => (path === '' ? root : `${root}/${path}`);
@@ -90,6 +92,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
       refused(path, result);
       return false;
     }
+    unwatched.delete(path);
     const fresh = table.wdOf(path) !== result;
     const stale = table.set(path, result);
     if (stale !== null) port?.remove(stale);
@@ -99,11 +102,12 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
 
   const refused = (path: RelPath, errno: Errno): void => {
     if (errno === 'ENOSPC') {
-      if (!limitTold) listener.onLost(limitReached('max_user_watches', 'the kernel watches no further directories'));
-      limitTold = true;
-      limitHits++;
+      const isNews = unwatched.size === 0;
+      unwatched.add(path);
+      if (isNews) listener.onLost(limitReached('watches', 'the kernel watches no further folders'));
       return;
     }
+    unwatched.delete(path);
     // Gone or unreadable: the scan says so. What stood for the path does no longer.
     for (const wd of table.dropBelow(path)) port?.remove(wd);
   };
@@ -258,21 +262,30 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
     for (const half of halfMoves.left()) movedOut(half);
   };
 
+  /** False: the user has no more instances, or the process no more descriptors. It is tried again at each call. */
+  const open = (): boolean => {
+    if (port !== undefined) return true;
+    const opened = (options.hub ?? own).open({ take, taken });
+    if (typeof opened !== 'string') {
+      port = opened;
+      noPort = null;
+      return true;
+    }
+    if (noPort === null) listener.onLost(noInstance(opened));
+    noPort = opened;
+    return false;
+  };
+
   return {
     async start() {
-      const opened = (options.hub ?? createInotifyHub()).open({ take, taken });
-      if (typeof opened === 'string') {
-        listener.onLost(limitReached('max_user_instances', `inotify can not be used: ${opened}`));
-        return;
-      }
-      port = opened;
+      if (!open()) return;
       if (mount) await addLater(ROOT);
       else followNow(ROOT, false);
     },
     async rewatch(paths): Promise<Rewatched> {
       const fresh: RelPath[] = [];
-      if (port === undefined || stopped) return { fresh };
-      const hitsBefore = limitHits;
+      if (stopped) return { fresh, unwatched: [] };
+      if (!open()) return { fresh, unwatched: paths };
       let at = 0;
       const some = async (): Promise<void> => {
         for (let path = paths[at++]; path !== undefined && !stopped; path = paths[at++]) {
@@ -282,9 +295,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
         }
       };
       await Promise.all(Array.from({ length: mount ? IN_FLIGHT : 1 }, some));
-      // All found room again: the next shortage is news.
-      if (limitHits === hitsBefore) limitTold = false;
-      return { fresh };
+      return { fresh, unwatched: paths.filter((path) => unwatched.has(path)) };
     },
     async poll() {
       while (port?.read() === true);

@@ -36,8 +36,8 @@ export interface LocalScanOptions {
   readonly ports: LocalScanPorts;
   readonly timers: Timers;
   readonly done?: (result: ScanResult) => void;
-  /** ms between scans. Default 5 min. */
-  readonly intervalMs?: number;
+  /** ms between scans, after one that took so long. Default 5 min. */
+  readonly intervalMs?: (tookMs: number) => number;
   /** Differences of one scan that are told one by one. Default 20,000. */
   readonly many?: number;
 }
@@ -165,6 +165,6 @@ export function createLocalScan(options: LocalScanOptions): Scanner {
     return { published, problem: null };
   };
 
-  const { intervalMs = 300_000, done } = options;
-  return createScanLoop({ timers, intervalMs: () => intervalMs, scan, ...(done === undefined ? {} : { done }) });
+  const { intervalMs = () => 300_000, done } = options;
+  return createScanLoop({ timers, intervalMs, scan, ...(done === undefined ? {} : { done }) });
 }

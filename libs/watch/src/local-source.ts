@@ -59,6 +59,8 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
   /** One switch after the other. */
   let switching: Promise<void> = Promise.resolve();
   let stopped = false;
+  /** There were too few watches for chokidar: it is left out until the next start. */
+  let noRoom = false;
 
   const inotify = createInotifySource({
     root,
@@ -111,8 +113,23 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
   };
 
   const takeUp = async (): Promise<void> => {
-    if (stopped || chokidar !== undefined) return;
-    const made = createChokidarSource({ root, listener, ...ignored });
+    if (stopped || noRoom || chokidar !== undefined) return;
+    const made = createChokidarSource({
+      root,
+      listener: {
+        onHint: (hint) => listener.onHint(hint),
+        onLost(what) {
+          if (what.kind !== 'watch-limit' || watch !== 'auto') {
+            listener.onLost(what);
+            return;
+          }
+          // Its watches are the second ones of the same folders: others need the room.
+          noRoom = true;
+          leave(what.message);
+        },
+      },
+      ...ignored,
+    });
     chokidar = made;
     try {
       await made.start();

@@ -24,7 +24,7 @@ export interface Scanner {
 export interface ScanLoopOptions {
   readonly timers: Timers;
   /** ms from the end of a scan to the start of the next; a scan that took longer than this waits as long as it took. */
-  readonly intervalMs: () => number;
+  readonly intervalMs: (tookMs: number) => number;
   /** Rejects only for bugs and when the remote is offline. `asked`: somebody waits for the result. */
   readonly scan: (asked: boolean) => Promise<ScanResult>;
   /** After each scan. */
@@ -59,7 +59,8 @@ export function createScanLoop(options: ScanLoopOptions): Scanner {
     repeated = soon;
     options.done?.(result);
     for (const tell of asking) tell(result);
-    const pause = soon ? 0 : Math.max(intervalMs(), timers.now() - began);
+    const took = timers.now() - began;
+    const pause = soon ? 0 : Math.max(intervalMs(took), took);
     next(failures === 0 ? pause : Math.max(pause, Math.min(1_000 * 2 ** failures, LONGEST_BACKOFF_MS)));
   };
 

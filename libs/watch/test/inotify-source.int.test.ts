@@ -93,7 +93,7 @@ await source.stop();
     expect(watched).toBe(5);
     expect(lost).toHaveLength(1);
     expect(lost[0]).toMatchObject({ kind: 'watch-limit' });
-    expect(lost[0]?.mend).toMatch(/^sudo sysctl fs\.inotify\.max_user_watches=\d{6,}$/);
+    expect(lost[0]?.mend).toMatch(/^sudo sysctl user\.max_inotify_watches=\d{6,}$/);
   } finally {
     rmSync(file);
   }

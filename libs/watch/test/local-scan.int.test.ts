@@ -72,7 +72,7 @@ beforeEach(() => {
       children: (directory) => [...base.values()].filter((row) => parentOf(row.path) === directory),
       rewatch: async (paths) => {
         watched.push(...paths);
-        return { fresh: [] };
+        return { fresh: [], unwatched: [] };
       },
       hint: (hint) => hints.push(hint),
       tooMany: () => {

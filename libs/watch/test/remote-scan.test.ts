@@ -76,7 +76,7 @@ const ports: RemoteScanPorts = {
   directories: () => [...base.values()].filter((record) => record.kind === 'directory').map((record) => record.path),
   rewatch: async (paths) => {
     log.push(`watch ${paths.map((path) => path || '.').join(' ')}`);
-    return { fresh: paths.filter((path) => dead.includes(path)) };
+    return { fresh: paths.filter((path) => dead.includes(path)), unwatched: [] };
   },
   unwatchedUntilNow: (paths) => void fresh.push(...paths),
   publish: (events) => {

@@ -39,6 +39,8 @@ export class Lab {
   readonly remote: string;
   readonly state: string;
   #up: ChildProcess | null = null;
+  /** What `up` is started by: a program that runs the rest of its arguments in its own place. */
+  before: readonly string[] = [];
   out = '';
   err = '';
 
@@ -92,7 +94,8 @@ export class Lab {
       '--no-dashboard',
       ...more,
     ];
-    const child = spawn(process.execPath, args, { env: this.#env(), stdio: ['ignore', 'pipe', 'pipe'] });
+    const [program = '', ...rest] = [...this.before, process.execPath, ...args];
+    const child = spawn(program, rest, { env: this.#env(), stdio: ['ignore', 'pipe', 'pipe'] });
     this.#up = child;
     child.stdout?.on('data', (bytes: Buffer) => {
       this.out += bytes.toString();

@@ -48,6 +48,8 @@ export function describe(report: PairReport, now: number): string {
       `${count(pair.openReplaces)} over a mount that can not exchange names (see "replace: capture")`,
     ]);
   if (pair.remoteScan !== null) rows.push(['remote', remoteWords(pair.remoteScan)]);
+  for (const { message, mend } of pair.warnings)
+    rows.push(['warning', `${safe(message)}${mend === null ? '' : `   ->  ${mend}`}`]);
   if (pair.lastChange !== null) rows.push(['changed', ago(Date.parse(pair.lastChange), now)]);
   return table(rows);
 }

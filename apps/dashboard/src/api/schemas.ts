@@ -32,6 +32,7 @@ const summaryFields: Readonly<Record<string, Schema>> = {
   watchers: listOf(processRef),
   serverWatchers: listOf(processRef),
   remoteScan,
+  warnings: listOf(object({ message: text(), mend: maybeText('A command that mends the cause') })),
   worker: listOf(processRef),
   why: maybeText('Why the pair is in its state'),
   progress,
