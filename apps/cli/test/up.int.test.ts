@@ -95,6 +95,7 @@ describe('up', () => {
           remoteScan: expect.objectContaining({ folders: expect.any(Number), oldestMs: expect.any(Number) }),
           warnings: [],
           worker: [{ pid: expect.any(Number), host: expect.any(String) }],
+          transferList: [],
         },
       ],
     });

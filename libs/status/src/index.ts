@@ -3,3 +3,4 @@ export type { Progress } from './base-view.ts';
 export * from './halted.ts';
 export * from './read.ts';
 export * from './status.ts';
+export * from './transfer-list.ts';

@@ -6,6 +6,7 @@ import type { LaneCounts, Presence, Role, WatchFacts } from '@lazysync/queue';
 import { type BaseLook, type BaseLooker, createBaseLooker, type Progress } from './base-view.ts';
 import { haltedIn } from './halted.ts';
 import type { PairStatus, ProcessRef, Status } from './status.ts';
+import { transferListOf } from './transfer-list.ts';
 
 /** The pairs that are asked about, as the effective configuration names them. */
 export interface StatusPair {
@@ -106,7 +107,10 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
 }
 
 export function statusOf(reports: readonly PairReport[]): Status {
-  return { version: 1, pairs: reports.map((report) => report.status) };
+  return {
+    version: 1,
+    pairs: reports.map(({ status, transfers }) => ({ ...status, transferList: transferListOf(transfers) })),
+  };
 }
 
 interface LaneAnswer {

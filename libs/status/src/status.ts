@@ -4,6 +4,7 @@
  */
 import type { PairState } from '@lazysync/base';
 import type { RemoteScanFacts, Warning } from '@lazysync/queue';
+import type { TransferStatus } from './transfer-list.ts';
 
 export interface ProcessRef {
   readonly pid: number;
@@ -17,7 +18,7 @@ export interface PairStatus {
   readonly state: PairState;
   /** Jobs of the lane that are not finished. */
   readonly queued: number;
-  /** Downloads that wait, run, or are staged and wait for their commit. */
+  /** Downloads and large uploads that wait, run, or are staged and wait for their commit. */
   readonly transfers: number;
   /** Everything the base knows of, the root left out. */
   readonly entries: number;
@@ -47,8 +48,14 @@ export interface PairStatus {
   readonly worker: readonly ProcessRef[];
 }
 
+/** A pair as `status --json` prints it. */
+export interface ListedPair extends PairStatus {
+  /** The first hundred of `transfers`, what runs first. */
+  readonly transferList: readonly TransferStatus[];
+}
+
 export interface Status {
   /** Of this format. */
   readonly version: 1;
-  readonly pairs: readonly PairStatus[];
+  readonly pairs: readonly ListedPair[];
 }

@@ -51,6 +51,7 @@ test('with nothing there every field is there', async () => {
         remoteScan: null,
         warnings: [],
         worker: [],
+        transferList: [],
       },
     ],
   });
@@ -133,6 +134,36 @@ test('a base that was removed and made anew is read anew, a damaged one is told 
     status: { stubs: 0 },
   });
   status.close();
+});
+
+test('transfers are listed, what runs first, and not all of very many', async () => {
+  const base = openBase(folder());
+  const remote = { size: 100, mtimeNs: 1n, mode: 0o644 };
+  const put = (id: string, state: 'queued' | 'running' | 'staged', bytes: number): void =>
+    base.putTransfer({ id, path: relPath(id), state, remote, bytes, staged: null });
+  for (let n = 0; n < 150; n++) put(`q${n}`, 'queued', 0);
+  put('s', 'staged', 100);
+  put('r', 'running', 40);
+  const stat = { size: 7, mtimeNs: 1n, ctimeNs: 1n, mode: 0o644, dev: 1n, ino: 2n, birthNs: 0n };
+  base.putTransfer({
+    id: 'u',
+    path: relPath('u'),
+    state: 'running',
+    remote: { ...remote, size: 7 },
+    bytes: 1,
+    staged: null,
+    up: { source: stat, staged: null },
+  });
+  const [pair] = (await buildStatus({ pairs, lanes: working, deadlineMs: 100 })).pairs;
+  expect(pair?.transfers).toBe(153);
+  expect(pair?.transferList).toHaveLength(100);
+  expect(pair?.transferList.slice(0, 4)).toEqual([
+    { path: 'r', direction: 'down', state: 'running', bytes: 40, size: 100 },
+    { path: 'u', direction: 'up', state: 'running', bytes: 1, size: 7 },
+    { path: 's', direction: 'down', state: 'staged', bytes: 100, size: 100 },
+    { path: 'q0', direction: 'down', state: 'queued', bytes: 0, size: 100 },
+  ]);
+  base.close();
 });
 
 test('who watches beside the disk, how the remote is scanned, and what the watcher lacks', async () => {

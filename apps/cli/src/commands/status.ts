@@ -1,14 +1,17 @@
 /** `lazysync status`: what pairs are doing. Answers within a second, whatever is down. */
 import type { RemoteScanFacts } from '@lazysync/queue';
-import type { PairReport } from '@lazysync/status';
+import type { PairReport, TransferStatus } from '@lazysync/status';
 import { findPairs, type PairChoice } from '../find-pairs.ts';
 import { readReports } from '../pair-reports.ts';
 import { ago, bytes, count, plural, safe, shortPath, table } from '../words.ts';
 
+/** Lines in one pair's part. */
+const TRANSFERS_SHOWN = 5;
+
 export async function status(options: PairChoice & { readonly json?: boolean }): Promise<void> {
+  const { statusOf, transferListOf } = await import('@lazysync/status');
   const reports = await readReports(await findPairs(options));
   if (options.json === true) {
-    const { statusOf } = await import('@lazysync/status');
     process.stdout.write(`${JSON.stringify(statusOf(reports), null, 2)}\n`);
     return;
   }
@@ -16,10 +19,12 @@ export async function status(options: PairChoice & { readonly json?: boolean }):
     process.stdout.write('No pair yet: "lazysync up --remote DIR --local DIR" makes one.\n');
     return;
   }
-  process.stdout.write(`${reports.map((report) => describe(report, Date.now())).join('\n\n')}\n`);
+  process.stdout.write(
+    `${reports.map((report) => describe(report, transferListOf(report.transfers), Date.now())).join('\n\n')}\n`,
+  );
 }
 
-export function describe(report: PairReport, now: number): string {
+export function describe(report: PairReport, transfers: readonly TransferStatus[], now: number): string {
   const { status: pair, why, progress } = report;
   const rows: (readonly [string, string])[] = [
     ['pair', `${pair.id}   ${shortPath(pair.local)}  <->  ${shortPath(pair.remote)}`],
@@ -36,6 +41,7 @@ export function describe(report: PairReport, now: number): string {
     ...(pair.transfers > 0 ? [plural(pair.transfers, 'transfer')] : []),
   ];
   rows.push(['queue', pair.redis === 'down' ? 'unknown' : open.length === 0 ? 'empty' : open.join(', ')]);
+  rows.push(...transferRows(transfers, pair.transfers));
   const trouble = [
     ...(pair.conflicts > 0 ? [plural(pair.conflicts, 'conflict')] : []),
     ...(pair.problems > 0 ? [plural(pair.problems, 'problem')] : []),
@@ -52,6 +58,25 @@ export function describe(report: PairReport, now: number): string {
     rows.push(['warning', `${safe(message)}${mend === null ? '' : `   ->  ${mend}`}`]);
   if (pair.lastChange !== null) rows.push(['changed', ago(Date.parse(pair.lastChange), now)]);
   return table(rows);
+}
+
+/** The first of them; `all`: how many there are. */
+function transferRows(transfers: readonly TransferStatus[], all: number): readonly (readonly [string, string])[] {
+  const shown = transfers.slice(0, TRANSFERS_SHOWN);
+  const rows = shown.map((one) => [one.direction, `${progressWords(one)}  ${safe(one.path)}`] as const);
+  return all > shown.length ? [...rows, ['', `and ${count(all - shown.length)} more`]] : rows;
+}
+
+function progressWords({ state, bytes: done, size }: TransferStatus): string {
+  if (state === 'staged') return `${bytes(size)}, waits for the queue`;
+  const far =
+    done === 0 && state === 'queued' ? bytes(size) : `${bytes(done)} of ${bytes(size)}, ${percent(done, size)} %`;
+  return state === 'queued' ? `${far}, waits` : far;
+}
+
+/** Rounded down: 100 is all of it. */
+function percent(done: number, size: number): number {
+  return size === 0 ? 100 : Math.min(100, Math.floor((done / size) * 100));
 }
 
 /** How the remote is looked at, and what that costs. */

@@ -16,7 +16,7 @@ const summaryFields: Readonly<Record<string, Schema>> = {
     enum: ['stopped', 'starting', 'syncing', 'idle', 'paused', 'held', 'remote-offline', 'halted'],
   }),
   queued: integer('Jobs of the lane that are not finished'),
-  transfers: integer('Downloads that wait, run or are staged'),
+  transfers: integer('Downloads and large uploads that wait, run or are staged'),
   entries: integer(),
   directories: integer(),
   stubs: integer(),
