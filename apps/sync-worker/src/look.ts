@@ -105,7 +105,7 @@ export async function fill(ports: PairPorts, view: PathView, needs: readonly Nee
         next.origin = next.local === undefined ? null : await originOf(ports, view.path, next.local);
         break;
       case 'children':
-        next.children = ports.base.hasBelow(view.path);
+        next.children = ports.base.hasAgreedBelow(view.path);
         break;
     }
   }

@@ -9,6 +9,7 @@ import {
   type Decision,
   depthOf,
   type Entry,
+  joinPath,
   nameOf,
   otherSide,
   type PathView,
@@ -131,22 +132,22 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     return removed;
   }
 
-  /** Everything below in the base, deepest first. True when nothing is left below. */
-  async function settleBelow(path: RelPath): Promise<boolean> {
+  /** Everything below in the base, deepest first. */
+  async function settleBelow(path: RelPath): Promise<void> {
     const rows = [...base.below(path)].sort((a, b) => depthOf(b.path) - depthOf(a.path));
     for (const row of rows) if (base.get(row.path) !== null) await settle(row.path, BOTH);
-    return !base.hasBelow(path);
   }
 
   /** A directory could not be removed: what is in it decides whether it stays on one side only or comes back. */
   async function notEmpty(step: Step): Promise<string> {
     const [listing] = await ports[step.side].list([{ path: step.path }]);
     if (listing?.kind !== 'listing') return 'the folder is looked at again';
-    const synced = listing.names.filter(
-      ({ name, entry }) => !ports.ignored(`${step.path}/${name}` as RelPath, entry.kind === 'directory'),
-    );
+    const synced = listing.names.filter(({ name, entry }) => {
+      const inside = joinPath(step.path, name);
+      return base.get(inside)?.kind !== 'residual' && !ports.ignored(inside, entry.kind === 'directory');
+    });
     if (synced.length === 0) {
-      const why = 'holds only what is never synced';
+      const why = 'holds only what is never synced, or stays on this side';
       base.record([{ kind: 'put', record: { kind: 'residual', path: step.path, side: step.side, why } }], []);
       return `stays in ${step.side}: ${why}`;
     }

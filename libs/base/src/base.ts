@@ -90,6 +90,8 @@ export interface BaseReader {
   /** Rows below, at any depth, parents before children. */
   below(path: RelPath): readonly BaseRecord[];
   hasBelow(path: RelPath): boolean;
+  /** The same without residuals: something that both sides have, or had. */
+  hasAgreedBelow(path: RelPath): boolean;
   /** Some of the rows directly below, folders first, each by name: for folders too large to be read at once. */
   page(path: RelPath, query: PageQuery): readonly BaseRecord[];
   /** As `counts`, of what lies below. */

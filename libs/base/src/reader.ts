@@ -63,6 +63,10 @@ export function createReader(db: Db): ReaderCore {
     `SELECT 1 FROM dir d JOIN entry e ON e.dir = d.id
      WHERE d.path = ? OR (d.path >= ? AND d.path < ?) LIMIT 1`,
   );
+  const agreedBelow = prepare(
+    `SELECT 1 FROM dir d JOIN entry e ON e.dir = d.id
+     WHERE (d.path = ? OR (d.path >= ? AND d.path < ?)) AND e.kind <> 4 LIMIT 1`,
+  );
   const byInode = prepare(
     `SELECT d.path, e.name, ${E_COLUMNS} FROM entry e JOIN dir d ON d.id = e.dir WHERE e.l_ino = ?`,
   );
@@ -104,6 +108,7 @@ export function createReader(db: Db): ReaderCore {
       (direct.all(path) as unknown as NamedRow[]).map((row) => fromRow(joinPath(path, row.name), row)),
     below: (path) => named(path === '' ? everything.all() : deep.all(path, ...rangeBelow(path))),
     hasBelow: (path) => anyBelow.get(path, ...rangeBelow(path)) !== undefined,
+    hasAgreedBelow: (path) => agreedBelow.get(path, ...rangeBelow(path)) !== undefined,
     directories: () =>
       all<{ path: string }>(`SELECT d.path FROM dir d WHERE ${NOT_OWN} ORDER BY d.path`).map(
         (row) => row.path as RelPath,
