@@ -52,7 +52,7 @@ interface Lanes {
 /** null: Redis does not answer. */
 async function openLanes(redis: RedisPlace): Promise<Lanes | null> {
   if (redis.kind === 'socket' && !(await listens(redis.path))) return null;
-  const { laneView, openRedis, ping } = await import('@lazysync/queue');
+  const { laneView, openRedis, ping } = await import('@lazysync/queue/view');
   if (redis.kind === 'url' && (await ping(redis, DEADLINE_MS)).kind === 'unreachable') return null;
   const link = openRedis(redis, { name: 'lazysync-cli' });
   return { lanes: laneView(link), close: () => link.close() };

@@ -1,5 +1,5 @@
 /** What Prometheus gets: the pairs as they are at the moment of the scrape, and what was counted since the start. */
-import { createMetrics } from '@lazysync/ops';
+import { createMetrics } from '@lazysync/ops/metrics';
 import type { PairReport } from '@lazysync/status';
 import type { Totals } from './history.ts';
 import type { EventCount } from './tally.ts';

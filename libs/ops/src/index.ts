@@ -1,4 +1,4 @@
-/** What every process needs around its work: system calls, logs, an orderly end, time, metrics. */
+/** What every process needs around its work: system calls, logs, an orderly end, time. Metrics by `@lazysync/ops/metrics`. */
 export * from './clock.ts';
 export * from './deadline.ts';
 export * from './errno.ts';
@@ -7,7 +7,6 @@ export * from './keeper.ts';
 export * from './locks.ts';
 export * from './logger.ts';
 export * from './memory.ts';
-export * from './metrics.ts';
 export * from './mounts.ts';
 export * from './parent.ts';
 export * from './process-identity.ts';

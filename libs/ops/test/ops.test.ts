@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
   createLogger,
-  createMetrics,
   createShutdown,
   DeadlinePassed,
   hideSecrets,
@@ -10,6 +9,7 @@ import {
   systemClock,
   withDeadline,
 } from '../src/index.ts';
+import { createMetrics } from '../src/metrics.ts';
 
 function memoryLogger() {
   const lines: string[] = [];

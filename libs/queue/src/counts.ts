@@ -1,7 +1,6 @@
 /** What can be seen of lanes from outside. */
 
 import type { LaneCounts, Presence, Role } from './lane.ts';
-import { createQueue, type LaneQueue } from './lane-queue.ts';
 import type { RedisLink } from './link.ts';
 import { rememberLiving } from './member.ts';
 import { laneKey } from './names.ts';
@@ -62,21 +61,5 @@ export function laneView(redis: RedisLink): {
     counts: (pair) => laneCounts(redis, pair),
     presence: (pair, role) => listPresence(redis, pair, role, DEADLINE_MS, isAlive),
     watch: (pair) => readWatch(redis, pair),
-  };
-}
-
-/** BullMQ's own objects, for Bull Board only: show them read-only, everything else breaks order. */
-export interface LaneQueues {
-  readonly queues: readonly { readonly pair: string; readonly queue: LaneQueue }[];
-  close(): Promise<void>;
-}
-
-export function laneQueues(redis: RedisLink, pairs: readonly string[]): LaneQueues {
-  const queues = pairs.map((pair) => ({ pair, queue: createQueue(redis, pair) }));
-  return {
-    queues,
-    close: async () => {
-      await Promise.all(queues.map(({ queue }) => queue.close()));
-    },
   };
 }

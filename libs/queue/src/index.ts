@@ -6,6 +6,7 @@ export * from './counts.ts';
 export * from './embedded.ts';
 export * from './lane.ts';
 export { type LaneLostWatch, onLaneLost } from './lane-lost.ts';
+export * from './lane-queues.ts';
 export { type LeaseHolder, listLeases } from './lease-list.ts';
 export { type LeaseOptions, type Leases, type LeaseWish, openLeases } from './leases.ts';
 export { type LinkOptions, openRedis, type RedisLink, RedisUnreachable } from './link.ts';
