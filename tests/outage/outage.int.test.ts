@@ -33,6 +33,22 @@ function took(act: () => void): number {
   return performance.now() - begun;
 }
 
+/** As a person has it, the start of the program included, ms. Others are at work on this machine: the best of some. */
+function statusTakes(): number {
+  return Math.min(
+    ...[1, 2, 3, 4, 5].map(() =>
+      took(() => {
+        const ran = spawnSync(path.resolve(import.meta.dirname, '../../lazysync'), ['status', '--json'], {
+          cwd: lab.local,
+          encoding: 'utf8',
+          env: { ...process.env, XDG_STATE_HOME: lab.top },
+        });
+        expect(JSON.parse(ran.stdout)).toMatchObject({ pairs: [{ state: 'remote-offline' }] });
+      }),
+    ),
+  );
+}
+
 /** Opens a stub as a person does, without waiting for it. */
 function open(rel: string): void {
   spawn('cat', [lab.l(rel)], { stdio: 'ignore', detached: true }).unref();
@@ -95,15 +111,13 @@ describe.skipIf(noMounts !== null)(`the link is cut${noMounts === null ? '' : ` 
     }
     await lab.up();
     await hydrate('copy');
-    // A busy machine takes its time for everything: what counts is what the cut adds.
-    const statusTakes = took(() => lab.status());
     await cutUntilSwitched();
     const figures = {
-      status: took(() => expect(lab.status()).toMatchObject({ state: 'remote-offline' })) - statusTakes,
+      status: statusTakes(),
       ls: took(() => spawnSync('ls', ['--color=always', '-l', lab.local])),
       copy: took(() => expect(fs.readFileSync(lab.l('copy'), 'utf8')).toBe('copy')),
     };
-    process.stdout.write(`cut: status without ${Math.round(statusTakes)} ms, more with: ${JSON.stringify(figures)}\n`);
+    process.stdout.write(`cut: ${JSON.stringify(figures)}\n`);
     expect(figures.status).toBeLessThan(1_000);
     expect(figures.ls).toBeLessThan(1_000);
     expect(figures.copy).toBeLessThan(200);
@@ -124,6 +138,14 @@ describe.skipIf(noMounts !== null)(`the link is cut${noMounts === null ? '' : ` 
     expect(fs.readFileSync(lab.l('stub'), 'utf8')).toBe('stub');
     await agree();
     expect(lab.status().conflicts).toBe(0);
+    // Ctrl-C in the first moment of a cut, with calls that hang.
+    slow.cut();
+    fs.writeFileSync(lab.l('late'), 'made as it was cut');
+    await waitFor('a call that hangs', SWITCHED, () => lab.status().queued > 0);
+    expect(anchorIsSelf()).toBe(false);
+    const stopped = await lab.down();
+    process.stdout.write(`Ctrl-C while it is cut: ${stopped} ms\n`);
+    expect(stopped).toBeLessThan(10_000);
   });
 
   test.each(ALL ? [5_000, 90_000] : [10_000])(

@@ -5,12 +5,16 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Lab } from '../e2e/support/lab.ts';
 import { waitFor } from '../e2e/support/wait-for.ts';
+import { judgeTrace } from '../kill/support/lane-trace.ts';
 import { agree } from './support/agree.ts';
 
 const ALL = process.env.LAZYSYNC_OUTAGE === 'all';
 const LIMIT = 600_000;
 const TURNS = ALL ? 20 : 2;
 const BURSTS = ALL ? 20 : 3;
+/** The connection is dropped so often, 200 times in a minute. */
+const DROPS = ALL ? 200 : 30;
+const DROP_MS = 300;
 
 let lab: Lab;
 beforeEach(() => {
@@ -30,13 +34,20 @@ const redisPid = (): number | null => {
   }
 };
 
-async function flushAll(): Promise<void> {
+const flushAll = (): Promise<void> => tell('FLUSHALL');
+/** Of everybody else: those for commands, those that block, and those for messages. */
+const dropAll = async (): Promise<void> => {
+  await tell('CLIENT KILL TYPE normal SKIPME yes');
+  await tell('CLIENT KILL TYPE pubsub');
+};
+
+async function tell(command: string): Promise<void> {
   const { redis } = JSON.parse(fs.readFileSync(lab.l('.lazysync/pair.json'), 'utf8')) as { redis: string };
   const socket = net.connect(redis);
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);
     socket.once('data', () => resolve());
-    socket.write('FLUSHALL\r\n');
+    socket.write(`${command}\r\n`);
   });
   socket.destroy();
 }
@@ -88,6 +99,30 @@ test('kill -9 of redis-server under load', { timeout: LIMIT }, async () => {
 
 test('FLUSHALL under load', { timeout: LIMIT }, async () => {
   await during(flushAll);
+});
+
+test(`the connection is dropped ${DROPS} times under load: in order, and nothing twice`, {
+  timeout: LIMIT,
+}, async () => {
+  await lab.up('--log-level', 'debug');
+  const begun = performance.now();
+  for (let drop = 0; drop < DROPS; drop++) {
+    fs.mkdirSync(lab.l(`d${drop % 6}`), { recursive: true });
+    for (let i = 0; i < 4; i++) fs.writeFileSync(lab.l(`d${drop % 6}`, `here-${drop}-${i}`), `here ${drop} ${i}`);
+    fs.writeFileSync(lab.r(`there-${drop}`), `there ${drop}`);
+    if (drop > 0) fs.renameSync(lab.l(`d${(drop - 1) % 6}`, `here-${drop - 1}-3`), lab.l(`moved-${drop}`));
+    await dropAll();
+    await waitFor('the next drop', 5_000, () => performance.now() - begun > drop * DROP_MS);
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  await waitFor('the other side has it', 120_000, () => files() === 5 * DROPS);
+  await agree(lab, 120_000);
+  const trace = judgeTrace(lab.err);
+  process.stdout.write(
+    `${DROPS} drops in ${seconds.toFixed(1)} s: ${trace.jobs} jobs, ${trace.steps} steps, ${trace.again} jobs begun again\n`,
+  );
+  expect(trace.wrong).toEqual([]);
+  expect(trace.jobs).toBeGreaterThan(10);
 });
 
 test('a damaged file of Redis is said, and both sides are looked at', { timeout: LIMIT }, async () => {

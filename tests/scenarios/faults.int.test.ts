@@ -58,6 +58,8 @@ async function upWithFaults(): Promise<void> {
 
 const fails = (code: 'EIO' | 'EACCES', root: string): void =>
   fs.writeFileSync(fault, `${constants.errno[code]} ${root}`);
+/** Nothing that takes up space is done there any more. */
+const usedUp = (root: string): void => fs.writeFileSync(fault, `${constants.errno.EDQUOT}w ${root}`);
 const trashes = (): string[] => [...filesUnder(lab.l('.lazysync/trash')), ...filesUnder(lab.r('.lazysync/trash'))];
 
 /** In the normal run one of each kind. */
@@ -106,6 +108,57 @@ describe.each(['EIO', 'EACCES'] as const)(`%s${without === null ? '' : ` (skippe
     lab.wait();
     // ORDER: comparing reads every stub, which downloads it.
     expect(lab.status()).toMatchObject({ state: 'idle', problems: 0, held: 0, conflicts: 0 });
+    expect(differences(lab.local, lab.remote)).toEqual([]);
+  });
+});
+
+describe(`a quota that is used up${without === null ? '' : ` (skipped: ${without})`}`, () => {
+  test.skipIf(without !== null)('of the remote', { timeout: LIMIT }, async () => {
+    await upWithFaults();
+    usedUp(lab.remote);
+    fs.writeFileSync(lab.l('new'), 'made meanwhile');
+    fs.mkdirSync(lab.l('folder'));
+    fs.appendFileSync(lab.l('a'), ', edited');
+    // The trash takes up space, too: nothing is deleted without it.
+    fs.rmSync(lab.l('b'));
+    await waitFor('a problem at each', 60_000, () => lab.status().problems >= 4);
+    expect(lab.run(['problems', '--local', lab.local]).out).toMatch(/^.*\bnew\b.*quota is used up/m);
+    // What takes no space there goes on.
+    fs.readFileSync(lab.l('d/f'));
+    await waitFor('a download', 60_000, () => fs.lstatSync(lab.l('d/f')).isFile());
+    expect(fs.readFileSync(lab.r('a'), 'utf8')).toBe('text of a');
+    expect(fs.readFileSync(lab.r('b'), 'utf8')).toBe('text of b');
+    expect(pathsOf(lab.remote)).not.toContain('new');
+    expect(filesUnder(lab.r('.lazysync/stage'))).toEqual([]);
+    fs.rmSync(fault);
+    await waitFor('it goes on by itself', 120_000, () => lab.status().problems === 0 && fs.existsSync(lab.r('folder')));
+    lab.wait();
+    expect(fs.existsSync(lab.r('b'))).toBe(false);
+    expect(fs.readFileSync(lab.r('a'), 'utf8')).toBe('text of a, edited');
+    expect(differences(lab.local, lab.remote)).toEqual([]);
+  });
+
+  test.skipIf(without !== null)('of local', { timeout: LIMIT }, async () => {
+    await upWithFaults();
+    usedUp(lab.local);
+    const open = (): void => void fs.readFileSync(lab.l('d/f'));
+    open();
+    await waitFor('a problem', 60_000, () => lab.status().problems > 0);
+    fs.writeFileSync(lab.r('elsewhere'), 'made there meanwhile');
+    fs.rmSync(lab.r('b'));
+    // A stub takes up space, too; a delete does not.
+    await waitFor('the delete', 90_000, () => fs.lstatSync(lab.l('b'), { throwIfNoEntry: false }) === undefined);
+    expect(fs.lstatSync(lab.l('d/f')).isSymbolicLink()).toBe(true);
+    expect(filesUnder(lab.l('.lazysync/stage'))).toEqual([]);
+    fs.appendFileSync(lab.l('a'), ', edited');
+    await waitFor('an upload', 60_000, () => fs.readFileSync(lab.r('a'), 'utf8') === 'text of a, edited');
+    fs.rmSync(fault);
+    await waitFor(
+      'it goes on by itself',
+      120_000,
+      () => fs.existsSync(lab.l('elsewhere')) && lab.status().problems === 0,
+    );
+    lab.wait();
     expect(differences(lab.local, lab.remote)).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 /*
  * Preloaded into the program's processes: while the file named by LAZYSYNC_FAULT holds "ERRNO PREFIX", every call that looks
  * at or changes something at or below PREFIX fails with that errno. So a disk that fails, and a folder without permission for
- * root, too.
+ * root, too. "ERRNOw PREFIX": only what takes up space fails, so a quota that is used up.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -45,7 +45,7 @@ static void resolve(int dir, const char *path, char *into) {
   snprintf(into, PATH_MAX, "%s%s%s", link, rest[0] && rest[0] != '/' ? "/" : "", rest);
 }
 
-static int fails(int dir, const char *path) {
+static int fails_if(int dir, const char *path, int takes) {
   ready();
   const char *file = getenv("LAZYSYNC_FAULT");
   if (!file || !path) return 0;
@@ -57,7 +57,7 @@ static int fails(int dir, const char *path) {
   if (got <= 0) return 0;
   text[got] = 0;
   char *space = strchr(text, ' ');
-  if (!space) return 0;
+  if (!space || (space > text && space[-1] == 'w' && !takes)) return 0;
   char *prefix = space + 1;
   prefix[strcspn(prefix, "\n")] = 0;
   char full[PATH_MAX];
@@ -67,9 +67,35 @@ static int fails(int dir, const char *path) {
   return atoi(text);
 }
 
+static int fails(int dir, const char *path) { return fails_if(dir, path, 0); }
+
+/* Every write asks: only descriptors of files can lead to PREFIX. */
+static int write_fails(int fd) {
+  char self[64];
+  if (!getenv("LAZYSYNC_FAULT")) return 0;
+  snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+  return fails_if(-1, self, 1);
+}
+
 #define FAIL(dir, path)                   \
   do {                                    \
     int broken = fails(dir, path);        \
+    if (broken) {                         \
+      errno = broken;                     \
+      return -1;                          \
+    }                                     \
+  } while (0)
+#define FAIL_TAKING(dir, path)            \
+  do {                                    \
+    int broken = fails_if(dir, path, 1);  \
+    if (broken) {                         \
+      errno = broken;                     \
+      return -1;                          \
+    }                                     \
+  } while (0)
+#define FAIL_WRITE(fd)                    \
+  do {                                    \
+    int broken = write_fails(fd);         \
     if (broken) {                         \
       errno = broken;                     \
       return -1;                          \
@@ -93,7 +119,8 @@ int open64(const char *path, int flags, ...) {
   va_start(list, flags);
   int mode = va_arg(list, int);
   va_end(list);
-  FAIL(-1, path);
+  if (flags & O_CREAT) FAIL_TAKING(-1, path);
+  else FAIL(-1, path);
   return REAL(open64)(path, flags, mode);
 }
 int open(const char *path, int flags, ...) {
@@ -101,7 +128,8 @@ int open(const char *path, int flags, ...) {
   va_start(list, flags);
   int mode = va_arg(list, int);
   va_end(list);
-  FAIL(-1, path);
+  if (flags & O_CREAT) FAIL_TAKING(-1, path);
+  else FAIL(-1, path);
   return REAL(open)(path, flags, mode);
 }
 int scandir64(const char *path, struct dirent64 ***names, int (*pick)(const struct dirent64 *),
@@ -119,7 +147,7 @@ ssize_t readlink(const char *path, char *into, size_t size) {
   return REAL(readlink)(path, into, size);
 }
 int mkdir(const char *path, mode_t mode) {
-  FAIL(-1, path);
+  FAIL_TAKING(-1, path);
   return REAL(mkdir)(path, mode);
 }
 int rmdir(const char *path) {
@@ -131,7 +159,7 @@ int unlink(const char *path) {
   return REAL(unlink)(path);
 }
 int symlink(const char *target, const char *path) {
-  FAIL(-1, path);
+  FAIL_TAKING(-1, path);
   return REAL(symlink)(target, path);
 }
 int link(const char *from, const char *to) {
@@ -145,4 +173,16 @@ int rename(const char *from, const char *to) {
 int chmod(const char *path, mode_t mode) {
   FAIL(-1, path);
   return REAL(chmod)(path, mode);
+}
+ssize_t write(int fd, const void *bytes, size_t size) {
+  FAIL_WRITE(fd);
+  return REAL(write)(fd, bytes, size);
+}
+ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at) {
+  FAIL_WRITE(fd);
+  return REAL(pwrite64)(fd, bytes, size, at);
+}
+ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) {
+  FAIL_WRITE(fd);
+  return REAL(pwrite)(fd, bytes, size, at);
 }
