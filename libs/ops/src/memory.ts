@@ -18,6 +18,8 @@ const LOOK_MS = 1_000;
 /** From one collection to the next; one that gave little back doubles it until there is more again, ms. */
 const PAUSE_MS = 10_000;
 const LONGEST_PAUSE_MS = 300_000;
+/** Share of the time that may be spent on it where all that is held is needed. */
+const MOST_OF_THE_TIME = 0.02;
 
 /**
  * A full collection: some 100 ms at 100 MB of live objects. The last resort is the only one that also gives back the pages
@@ -40,9 +42,10 @@ export function keepMemorySmall(): MemoryKeeper {
     if (before > left * 1.3) pause = before > VERY_MUCH * MB ? 0 : PAUSE_MS;
     if (before < MUCH * MB || now < last + pause) return;
     collect();
-    last = now;
+    last = performance.now();
     left = process.memoryUsage.rss();
-    pause = left > before * 0.9 ? Math.min(Math.max(pause, PAUSE_MS) * 2, LONGEST_PAUSE_MS) : PAUSE_MS;
+    const patience = left > before * 0.9 ? Math.min(Math.max(pause, PAUSE_MS) * 2, LONGEST_PAUSE_MS) : PAUSE_MS;
+    pause = Math.max(patience, (last - now) / MOST_OF_THE_TIME);
   }, LOOK_MS);
   timer.unref();
   return { stop: () => clearInterval(timer) };
