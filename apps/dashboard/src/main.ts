@@ -103,6 +103,7 @@ async function main(): Promise<void> {
   // Only a token that nobody chose is shown, and only where somebody asked for the address to be said.
   if (token.kind === 'own' && url !== undefined && url !== '')
     process.stdout.write(`dashboard ${url.replace(/\/+$/, '')}/?token=${token.token}\n`);
+  process.send?.({ kind: 'listening', port: dashboard.port });
   tellAchieved();
 }
 
