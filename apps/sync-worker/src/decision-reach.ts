@@ -36,7 +36,7 @@ export function folderIn(view: PathView): boolean {
 
 /** Does more than this one path come into it? */
 export function reachesOut(decision: Decision, view: PathView): boolean {
-  if (view.origin != null) return true;
+  if (view.origin != null || view.remoteOrigin != null) return true;
   switch (decision.kind) {
     case 'children-first':
       return true;

@@ -54,6 +54,22 @@ async function originOf(ports: PairPorts, path: RelPath, entry: Entry): Promise<
   return entry.points === path ? buriedAt(ports, path, entry) : pointedAt(ports, entry.points, entry);
 }
 
+/** Asked for each new thing on the remote: nearly always nobody, and then nothing has to be looked at. */
+export function isNewToRemote(ports: Pick<PairPorts, 'base' | 'policy'>, entry: Entry | undefined): boolean {
+  if (ports.policy.remoteIdentities !== true) return true;
+  const identity = entry === undefined ? null : identityOf(entry);
+  return identity === null || ports.base.withRemoteIdentity(identity).length === 0;
+}
+
+async function remoteOriginOf(ports: PairPorts, path: RelPath, entry: Entry): Promise<Origin | null> {
+  const identity = identityOf(entry);
+  const known = identity === null ? [] : ports.base.withRemoteIdentity(identity).filter((row) => row.path !== path);
+  // Two names of one file: which of them was moved can not be told.
+  const [record, another] = known;
+  if (record === undefined || another !== undefined) return null;
+  return { record, local: await lookAt(ports.local, record.path), remote: await lookAt(ports.remote, record.path) };
+}
+
 /** What a stub at its own path stands for when its file is not there any more: the one in the trash. */
 async function buriedAt(ports: PairPorts, path: RelPath, local: Entry): Promise<Origin | null> {
   const buried = ports.base.tombstone(path);
@@ -103,6 +119,9 @@ export async function fill(ports: PairPorts, view: PathView, needs: readonly Nee
         break;
       case 'origin':
         next.origin = next.local === undefined ? null : await originOf(ports, view.path, next.local);
+        break;
+      case 'remote-origin':
+        next.remoteOrigin = next.remote === undefined ? null : await remoteOriginOf(ports, view.path, next.remote);
         break;
       case 'children':
         next.children = ports.base.hasAgreedBelow(view.path);

@@ -10,6 +10,7 @@ import { flockExclusive, type Logger, systemClock } from '@lazysync/ops';
 import {
   createDiskReplica,
   type EndpointPool,
+  keepsIdentities,
   type Probe,
   pointAnchor,
   RemoteOffline,
@@ -144,13 +145,14 @@ function slots(): () => string {
   };
 }
 
-function policyOf(config: PairConfig): Policy {
+function policyOf(config: PairConfig, remoteType: string): Policy {
   const host = os.hostname().split('.')[0] ?? 'host';
   return {
     localRoot: config.local,
     remoteRoot: config.remote,
     anchor: anchorOf(config.local),
     compareLimit: COMPARE_LIMIT,
+    remoteIdentities: keepsIdentities(remoteType),
     replace: config.replace,
     conflictPath: (at) => {
       const stamp = new Date().toISOString();
@@ -245,7 +247,7 @@ export async function openPair(
     base,
     local,
     remote: there.probe.foldsCase ? withExactNames(remote) : remote,
-    policy: policyOf(config),
+    policy: policyOf(config, there.probe.fsType),
     now: () => Date.now(),
     slot: slots(),
     ignored: rules.ignored,

@@ -150,11 +150,14 @@ export function createPerformer(ports: PairPorts, hooks: PerformerHooks): Perfor
 
   async function putBack(side: Side, from: RelPath, to: RelPath, expected: Entry): Promise<boolean> {
     const slot = ports.slot();
-    const outcome = await carryOut(slot, { kind: 'move', side, from, path: to, expected });
-    base.record([], [slot], [{ path: to, act: `restore in ${side}`, why: 'asked for' }], ports.now());
+    const step: Step = { kind: 'move', side, from, path: to, expected };
+    const { outcome, open } = await mended({ slot, step }, await carryOut(slot, step));
+    const done = outcome.kind === 'done';
+    const acts = done ? [{ path: to, act: `restore in ${side}`, why: 'asked for' }] : [];
+    if (!open) base.record([], [slot], acts, ports.now());
     if (outcome.kind === 'failed') report(outcome.problem);
-    if (outcome.kind === 'done') hooks.changed();
-    return outcome.kind === 'done';
+    if (done) hooks.changed();
+    return done;
   }
 
   return { perform, carryOut, putBack, report, closeOpen, hasOpen: (path) => openAt(path).length > 0 };

@@ -5,6 +5,7 @@
 import { planPath } from '@lazysync/action-table';
 import { type BaseChange, type Cause, type Entry, type PathView, parentOf, type RelPath } from '@lazysync/event-model';
 import { folderIn, reachesOut } from './decision-reach.ts';
+import { isNewToRemote } from './look.ts';
 import { isQuickMake, type Made, makeMany } from './make-many.ts';
 import type { PairPorts } from './ports.ts';
 import type { PathSettler } from './settle-path.ts';
@@ -50,6 +51,7 @@ export async function quickLap(
       nowNs: BigInt(ports.now()) * 1_000_000n,
       local,
       ...(remote === undefined ? {} : { remote }),
+      ...(isNewToRemote(ports, remote) ? { remoteOrigin: null } : {}),
     };
     const decision = planPath(view, cause, ports.policy);
     if (folderIn(view) && ports.ignored(path, true)) said.set(path, 'ignored');

@@ -19,7 +19,7 @@ import {
 import type { Listing, Replica } from '@lazysync/replica';
 import { massDelete } from './holds.ts';
 import { createListAhead, type ListAhead } from './list-ahead.ts';
-import { lookAt } from './look.ts';
+import { isNewToRemote, lookAt } from './look.ts';
 import { isQuickMake, type Made, makeMany } from './make-many.ts';
 import type { PairPorts } from './ports.ts';
 import { replayJournal } from './replay-journal.ts';
@@ -193,6 +193,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
             movedFrom: base.movedFrom(path),
             nowNs: BigInt(ports.now()) * 1_000_000n,
             ...seen,
+            ...(isNewToRemote(ports, seen.remote) ? { remoteOrigin: null } : {}),
           };
           const decision = planPath(view, BOTH, ports.policy);
           // What was a problem and is in agreement by now, or is made in the batch below, is none any more.

@@ -81,12 +81,15 @@ export function createChangesetWorker(
   }
 
   /**
-   * Three groups, one after the other. What is gone here goes last: a thing that was moved is found under its new name
+   * Three groups, one after the other. What is gone goes last: a thing that was moved is found under its new name
    * before it is buried. Folders first: what is new in them needs them, and a whole one that is gone goes by one rename,
    * and takes along what is in it.
    */
   function inOrder(tasks: readonly Task[]): readonly [readonly Task[], readonly Task[], readonly Task[]] {
-    const gone = tasks.filter((task) => task.local?.kind === 'absent' && base.get(task.path) !== null);
+    const sides = ports.policy.remoteIdentities === true ? (['local', 'remote'] as const) : (['local'] as const);
+    const gone = tasks.filter(
+      (task) => sides.some((side) => task[side]?.kind === 'absent') && base.get(task.path) !== null,
+    );
     // ORDER: a stub that lies where it does not belong first: what it was copied from may have been edited since, and its
     // content is to be had only until that edit has gone up.
     const strays = tasks.filter(({ local, path }) => local?.kind === 'stub' && local.points !== path);

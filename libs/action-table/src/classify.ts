@@ -45,7 +45,8 @@ function unseen(entry: Entry): string | null {
   return entry.kind === 'other' ? `is a ${entry.what}` : null;
 }
 
-function sameFingerprint(record: CopyRecord, stat: FileStat): boolean {
+/** What a row of a copy knows of local is what is there. */
+export function sameFingerprint(record: CopyRecord, stat: FileStat): boolean {
   const { local } = record;
   return (
     !record.racy &&

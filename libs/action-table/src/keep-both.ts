@@ -1,5 +1,12 @@
 /** Both sides changed: the same change is adopted, else the local version takes a conflict name and both stay. */
-import { type Decision, type Entry, type PathView, type Policy, remotePrint } from '@lazysync/event-model';
+import {
+  type Decision,
+  type Entry,
+  type PathView,
+  type Policy,
+  rememberedIdentity,
+  remotePrint,
+} from '@lazysync/event-model';
 import { isMovedHere } from './classify.ts';
 import { type Case, need, nothing, put, removal } from './decide.ts';
 import { remoteRacy } from './record.ts';
@@ -25,6 +32,7 @@ function adopt(it: Case): Decision | null {
       local: local.identity,
       localMode: local.mode,
       remoteMode: remote.mode,
+      ...rememberedIdentity(remote.identity, 'remote'),
     } as const;
     return nothing('on both sides', put(record));
   }

@@ -8,6 +8,7 @@ import {
   type RelPath,
   type RemotePrint,
   recordIdentity,
+  rememberedIdentity,
   remotePrint,
   type StagedContent,
   type Step,
@@ -79,7 +80,14 @@ export function changesAfter(
       return [
         {
           kind: 'put',
-          record: { kind: 'directory', path, local: here.identity, localMode: here.mode, remoteMode: there.mode },
+          record: {
+            kind: 'directory',
+            path,
+            local: here.identity,
+            localMode: here.mode,
+            remoteMode: there.mode,
+            ...rememberedIdentity(there.identity, 'remote'),
+          },
         },
       ];
     }
@@ -138,10 +146,15 @@ export function changesAfter(
       return step.side === 'remote' && done.trashed !== undefined
         ? [{ kind: 'bury', path, trashed: done.trashed }]
         : [{ kind: 'forget', path }];
-    case 'move':
-      return step.side === 'remote'
-        ? [{ kind: 'move', from: step.from, to: path }]
-        : [{ kind: 'conflict', path: step.from, conflict: path }];
+    case 'move': {
+      if (step.side === 'remote') return [{ kind: 'move', from: step.from, to: path }];
+      if (step.along !== true) return [{ kind: 'conflict', path: step.from, conflict: path }];
+      const moved: BaseChange = { kind: 'move', from: step.from, to: path };
+      // The rename has moved its ctime.
+      const row = view.remoteOrigin?.record;
+      if (row?.kind !== 'file' || row.form !== 'copy' || after.kind !== 'file') return [moved];
+      return [moved, { kind: 'put', record: { ...row, path, local: after.stat, racy: isRacy(after.stat, nowNs) } }];
+    }
     case 'copy': {
       const link = local === undefined ? null : identityOf(local);
       if (after.kind !== 'file' || link === null || local?.kind !== 'stub') return [];
@@ -157,7 +170,10 @@ export function changesAfter(
         const here = step.side === 'local' ? after : other;
         if (here.kind !== 'directory') return [];
         const modes = step.side === 'local' ? { remoteMode: other.mode } : { localMode: other.mode };
-        return [{ kind: 'put', record: { ...base, local: here.identity, ...modes, ...mode } }];
+        const there = step.side === 'remote' ? after : other;
+        const { remote: _before, ...row } = base;
+        const known = rememberedIdentity(there.identity, 'remote');
+        return [{ kind: 'put', record: { ...row, local: here.identity, ...modes, ...mode, ...known } }];
       }
       if (base?.kind !== 'file' || base.form !== 'copy' || after.kind !== 'file') return [];
       const here = step.side === 'local' ? after : local;

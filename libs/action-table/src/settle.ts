@@ -4,6 +4,7 @@ import {
   type Decision,
   type FileStat,
   type RemotePrint,
+  rememberedIdentity,
   remotePrint,
   stubTarget,
 } from '@lazysync/event-model';
@@ -22,6 +23,7 @@ function settleDirectory(it: Case): Decision {
     local: local.identity,
     localMode: local.mode,
     remoteMode: remote.mode,
+    ...rememberedIdentity(remote.identity, 'remote'),
   });
   if (touchedHere === touchedThere || local.mode === remote.mode) {
     return it.localIs.kind === 'unchanged' && it.remoteIs.kind === 'unchanged'

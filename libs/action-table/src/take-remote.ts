@@ -1,6 +1,7 @@
 /** Local becomes what remote is: a stub for a file, a directory for a directory, the user's link for a link. */
 import { type Decision, type Entry, remotePrint } from '@lazysync/event-model';
 import { type Case, finalStep, need, nothing, problem, put, removal, stepAndAgain } from './decide.ts';
+import { moveAlong } from './move-along.ts';
 import { carriedTarget } from './user-link.ts';
 
 /** What is made where local has nothing. */
@@ -30,7 +31,7 @@ function sameShape(base: Case['base'], remote: Entry): boolean {
 
 export function takeRemote(it: Case): Decision {
   const { base, local, remote, view, policy } = it;
-  if (local.kind === 'absent') return makeFromRemote(it, 'new in remote');
+  if (local.kind === 'absent') return moveAlong(it) ?? makeFromRemote(it, 'new in remote');
   if (!sameShape(base, remote)) return removal(it, 'local', `remote is a ${remote.kind} now`, true);
   if (remote.kind === 'file' && local.kind === 'stub' && base?.kind === 'file') {
     if (it.localIs.kind === 'touched' && local.points !== view.path) {

@@ -88,6 +88,8 @@ function answer(cell: Cell, flags: Flags): (need: Need) => Partial<PathView> {
         return { remoteHash: hash('remote') };
       case 'origin':
         return { origin: originOf(cell, flags) };
+      case 'remote-origin':
+        return { remoteOrigin: null };
       case 'children':
         return { children: flags.children };
     }

@@ -17,6 +17,7 @@ import {
   directory,
   directoryRow,
   file,
+  id,
   LOCAL_ROOT,
   otherPairStub,
   policy,
@@ -257,10 +258,13 @@ describe('what is written down', () => {
     const seen = { base: row, local: directory(44, 0o711), remote: directory(9, 0o722) };
     const record = { ...row, local: directory(44).identity };
     expect(after('local', directory(45, 0o700), seen)).toEqual([
-      { kind: 'put', record: { ...record, local: directory(45).identity, localMode: 0o700, remoteMode: 0o722 } },
+      {
+        kind: 'put',
+        record: { ...record, local: directory(45).identity, localMode: 0o700, remoteMode: 0o722, remote: id(9) },
+      },
     ]);
     expect(after('remote', directory(9, 0o700), seen)).toEqual([
-      { kind: 'put', record: { ...record, localMode: 0o711, remoteMode: 0o700 } },
+      { kind: 'put', record: { ...record, localMode: 0o711, remoteMode: 0o700, remote: id(9) } },
     ]);
   });
 

@@ -65,6 +65,8 @@ function answer(world: World, path: RelPath): (need: Need) => Partial<PathView> 
         return { remoteHash: world.content('remote', path) };
       case 'origin':
         return { origin: originOf(world, path) };
+      case 'remote-origin':
+        return { remoteOrigin: null };
       case 'children':
         return { children: world.base.below(path).length > 0 };
     }

@@ -116,6 +116,8 @@ export interface BaseReader {
 export interface Base extends BaseReader {
   /** Rows with this local identity, tombstones among them (their path lies in the trash). */
   withIdentity(identity: Identity): readonly BaseRecord[];
+  /** Rows of what lies on the remote, and not in its trash, with this remote identity. */
+  withRemoteIdentity(identity: Identity): readonly BaseRecord[];
   /** Where the remote's former thing at `path` lies in the trash, the latest; through a buried ancestor too. */
   tombstone(path: RelPath): RelPath | null;
   /** Where stubs at `path` may still lead, because it or a folder above was moved and they were not repointed yet. */

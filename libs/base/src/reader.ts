@@ -2,6 +2,7 @@
 import {
   type BaseRecord,
   type Identity,
+  isOwn,
   joinPath,
   nameOf,
   type ProblemCode,
@@ -9,6 +10,7 @@ import {
   type RelPath,
   rebase,
   recordIdentity,
+  recordRemoteIdentity,
   type Side,
   sameIdentity,
 } from '@lazysync/event-model';
@@ -25,6 +27,7 @@ const E_COLUMNS = COLUMNS.split(', ')
 
 export interface ReaderCore extends BaseReader {
   withIdentity(identity: Identity): readonly BaseRecord[];
+  withRemoteIdentity(identity: Identity): readonly BaseRecord[];
   tombstone(path: RelPath): RelPath | null;
   intents(): readonly Intent[];
   movedFrom(path: RelPath): RelPath | null;
@@ -69,6 +72,9 @@ export function createReader(db: Db): ReaderCore {
   );
   const byInode = prepare(
     `SELECT d.path, e.name, ${E_COLUMNS} FROM entry e JOIN dir d ON d.id = e.dir WHERE e.l_ino = ?`,
+  );
+  const byRemoteInode = prepare(
+    `SELECT d.path, e.name, ${E_COLUMNS} FROM entry e JOIN dir d ON d.id = e.dir WHERE e.r_ino = ?`,
   );
   const buried = prepare('SELECT trashed, id FROM tombstone WHERE path = ? ORDER BY id DESC LIMIT 1');
   const anyMoved = prepare('SELECT 1 FROM moved LIMIT 1');
@@ -115,6 +121,10 @@ export function createReader(db: Db): ReaderCore {
       ),
     withIdentity: (identity) =>
       named(byInode.all(toCell(identity.ino))).filter((record) => sameIdentity(recordIdentity(record), identity)),
+    withRemoteIdentity: (identity) =>
+      named(byRemoteInode.all(toCell(identity.ino))).filter(
+        (record) => sameIdentity(recordRemoteIdentity(record), identity) && !isOwn(record.path),
+      ),
     tombstone: (path) => {
       let latest: { readonly id: bigint; readonly lies: RelPath } | null = null;
       for (let at = path; at !== ''; at = parentOf(at)) {

@@ -10,7 +10,7 @@ type Cell = number | bigint | string | null | Uint8Array;
 
 /** Order of the columns in every statement that writes or reads a whole row. */
 export const COLUMNS =
-  'kind, r_size, r_mtime, r_mode, l_size, l_mtime, l_ctime, l_mode, l_dev, l_ino, l_birth, hash, flags, text1, text2';
+  'kind, r_size, r_mtime, r_mode, r_dev, r_ino, r_birth, l_size, l_mtime, l_ctime, l_mode, l_dev, l_ino, l_birth, hash, flags, text1, text2';
 
 export type RowCells = readonly Cell[];
 
@@ -28,6 +28,9 @@ function fromCell(cell: bigint | Uint8Array | null): bigint {
 
 const identityCells = ({ dev, ino, birthNs }: Identity): Cell[] => [toCell(dev), toCell(ino), toCell(birthNs)];
 
+const remoteCells = (identity: Identity | undefined): Cell[] =>
+  identity === undefined ? none(3) : identityCells(identity);
+
 const none = (count: number): null[] => new Array<null>(count).fill(null);
 
 export function toCells(record: BaseRecord): RowCells {
@@ -38,6 +41,7 @@ export function toCells(record: BaseRecord): RowCells {
         null,
         null,
         record.remoteMode,
+        ...remoteCells(record.remote),
         null,
         null,
         null,
@@ -50,17 +54,17 @@ export function toCells(record: BaseRecord): RowCells {
         KIND.symlink,
         record.remoteLink?.size ?? null,
         record.remoteLink === undefined ? null : toCell(record.remoteLink.mtimeNs),
-        ...none(10),
+        ...none(13),
         record.localTarget,
         record.remoteTarget,
       ];
     case 'residual':
-      return [KIND.residual, ...none(12), record.side, record.why];
+      return [KIND.residual, ...none(15), record.side, record.why];
     case 'file': {
       const { size, mode } = record.remote;
       const mtimeNs = toCell(record.remote.mtimeNs);
       if (record.form === 'stub') {
-        return [KIND.stub, size, mtimeNs, mode, ...none(4), ...identityCells(record.link), ...none(4)];
+        return [KIND.stub, size, mtimeNs, mode, ...none(7), ...identityCells(record.link), ...none(4)];
       }
       const { local } = record;
       return [
@@ -68,6 +72,7 @@ export function toCells(record: BaseRecord): RowCells {
         size,
         mtimeNs,
         mode,
+        ...remoteCells(record.remote.identity),
         local.size,
         toCell(local.mtimeNs),
         toCell(local.ctimeNs),
@@ -89,6 +94,9 @@ export interface Row {
   readonly r_size: bigint | null;
   readonly r_mtime: bigint | Uint8Array | null;
   readonly r_mode: bigint | null;
+  readonly r_dev: bigint | Uint8Array | null;
+  readonly r_ino: bigint | Uint8Array | null;
+  readonly r_birth: bigint | Uint8Array | null;
   readonly l_size: bigint | null;
   readonly l_mtime: bigint | Uint8Array | null;
   readonly l_ctime: bigint | Uint8Array | null;
@@ -102,6 +110,12 @@ export interface Row {
   readonly text2: string | null;
 }
 
+function remoteIdentityIn<K extends string>(row: Row, key: K): { readonly [key in K]?: Identity } {
+  if (row.r_ino === null) return {};
+  const identity = { dev: fromCell(row.r_dev), ino: fromCell(row.r_ino), birthNs: fromCell(row.r_birth) };
+  return { [key]: identity } as { readonly [key in K]?: Identity };
+}
+
 export function fromRow(path: RelPath, row: Row): BaseRecord {
   switch (Number(row.kind)) {
     case KIND.directory:
@@ -111,6 +125,7 @@ export function fromRow(path: RelPath, row: Row): BaseRecord {
         local: { dev: fromCell(row.l_dev), ino: fromCell(row.l_ino), birthNs: fromCell(row.l_birth) },
         localMode: Number(row.l_mode),
         remoteMode: Number(row.r_mode),
+        ...remoteIdentityIn(row, 'remote'),
       };
     case KIND.symlink:
       return {
@@ -123,7 +138,12 @@ export function fromRow(path: RelPath, row: Row): BaseRecord {
     case KIND.residual:
       return { kind: 'residual', path, side: row.text1 === 'remote' ? 'remote' : 'local', why: row.text2 ?? '' };
     default: {
-      const remote = { size: Number(row.r_size), mtimeNs: fromCell(row.r_mtime), mode: Number(row.r_mode) };
+      const remote = {
+        size: Number(row.r_size),
+        mtimeNs: fromCell(row.r_mtime),
+        mode: Number(row.r_mode),
+        ...remoteIdentityIn(row, 'identity'),
+      };
       if (Number(row.kind) === KIND.stub) {
         const link = { dev: fromCell(row.l_dev), ino: fromCell(row.l_ino), birthNs: fromCell(row.l_birth) };
         return { kind: 'file', form: 'stub', path, remote, link };

@@ -2,18 +2,19 @@
  * Rows hang on directory ids, so that moving a directory of a thousand files rewrites one row, and names are stored
  * once. Tombstones are ordinary rows whose path lies in the remote's trash: a move out of the trash is a move.
  */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 export const SCHEMA = `
 CREATE TABLE dir (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
 CREATE TABLE entry (
   dir INTEGER NOT NULL, name TEXT NOT NULL, kind INTEGER NOT NULL,
-  r_size INTEGER, r_mtime INTEGER, r_mode INTEGER,
+  r_size INTEGER, r_mtime INTEGER, r_mode INTEGER, r_dev INTEGER, r_ino INTEGER, r_birth INTEGER,
   l_size INTEGER, l_mtime INTEGER, l_ctime INTEGER, l_mode INTEGER, l_dev INTEGER, l_ino INTEGER, l_birth INTEGER,
   hash BLOB, flags INTEGER, text1 TEXT, text2 TEXT,
   PRIMARY KEY (dir, name)
 ) WITHOUT ROWID;
 CREATE INDEX entry_by_inode ON entry (l_ino) WHERE l_ino IS NOT NULL;
+CREATE INDEX entry_by_remote_inode ON entry (r_ino) WHERE r_ino IS NOT NULL;
 CREATE TABLE tombstone (path TEXT NOT NULL, trashed TEXT NOT NULL, id INTEGER PRIMARY KEY AUTOINCREMENT);
 CREATE INDEX tombstone_by_path ON tombstone (path);
 CREATE INDEX tombstone_by_place ON tombstone (trashed);

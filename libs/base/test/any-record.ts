@@ -17,6 +17,10 @@ const anyStat: fc.Arbitrary<FileStat> = fc.record({
   mode,
 });
 const anyPrint = fc.record({ size, mtimeNs: signed, mode });
+const anyPrintWithIdentity = fc.record(
+  { size, mtimeNs: signed, mode, identity: anyIdentity },
+  { requiredKeys: ['size', 'mtimeNs', 'mode'] },
+);
 const text = fc.string({ unit: 'binary' }).filter((one) => one.isWellFormed() && !one.includes('\0'));
 
 /** Any row at a path: of every kind, with numbers of every size. */
@@ -28,19 +32,23 @@ export function anyRecord(path: RelPath): fc.Arbitrary<BaseRecord> {
       kind: fc.constant('file'),
       form: fc.constant('copy'),
       path: the,
-      remote: anyPrint,
+      remote: anyPrintWithIdentity,
       local: anyStat,
       hash: fc.stringMatching(/^[0-9a-f]{64}$/),
       origin: fc.constantFrom('local', 'remote'),
       racy: fc.boolean(),
     }),
-    fc.record({
-      kind: fc.constant('directory'),
-      path: the,
-      local: anyIdentity,
-      localMode: mode,
-      remoteMode: mode,
-    }),
+    fc.record(
+      {
+        kind: fc.constant('directory'),
+        path: the,
+        local: anyIdentity,
+        localMode: mode,
+        remoteMode: mode,
+        remote: anyIdentity,
+      },
+      { requiredKeys: ['kind', 'path', 'local', 'localMode', 'remoteMode'] },
+    ),
     fc.record(
       {
         kind: fc.constant('symlink'),

@@ -42,6 +42,21 @@ describe('a row', () => {
     );
   });
 
+  test('of a copy or a folder is found by its remote identity, but not in the trash', () => {
+    const identity = { dev: 9n, ino: 2n ** 64n - 1n, birthNs: 5n };
+    const file = copy('d/x', 1);
+    const known = { ...file, remote: { ...file.remote, identity } };
+    const folder = { ...directory('e', 2), remote: { ...identity, ino: 8n } };
+    put(directory('d', 3), known, folder);
+    expect(base.withRemoteIdentity(identity)).toEqual([known]);
+    expect(base.withRemoteIdentity({ ...identity, ino: 8n })).toEqual([folder]);
+    expect(base.withRemoteIdentity({ ...identity, birthNs: 6n })).toEqual([]);
+    base.record([{ kind: 'move', from: at('d'), to: at('f') }], []);
+    expect(base.withRemoteIdentity(identity)).toEqual([{ ...known, path: 'f/x' }]);
+    base.record([{ kind: 'bury', path: at('f'), trashed: at('.lazysync/trash/1/f') }], []);
+    expect(base.withRemoteIdentity(identity)).toEqual([]);
+  });
+
   test('is found by its identity, however large the numbers are', () => {
     fc.assert(
       fc.property(anyRecord(at('x')), (record) => {

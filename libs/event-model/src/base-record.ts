@@ -7,6 +7,8 @@ export interface RemotePrint {
   readonly size: number;
   readonly mtimeNs: bigint;
   readonly mode: number;
+  /** Where the file system has birth times: of the file itself, by which a copy's file is known again under another name. */
+  readonly identity?: Identity;
 }
 
 export interface StubRecord {
@@ -47,6 +49,8 @@ export interface DirectoryRecord {
   readonly local: Identity;
   readonly localMode: number;
   readonly remoteMode: number;
+  /** As in a remote print. */
+  readonly remote?: Identity;
 }
 
 export interface SymlinkRecord {
@@ -73,6 +77,12 @@ export function recordIdentity(record: BaseRecord): Identity | null {
   }
 }
 
+/** The remote identity that a row knows: of copies and directories only, as moving a stub moves no content. */
+export function recordRemoteIdentity(record: BaseRecord): Identity | null {
+  if (record.kind === 'directory') return record.remote ?? null;
+  return record.kind === 'file' && record.form === 'copy' ? (record.remote.identity ?? null) : null;
+}
+
 /** Something that stays on one side only: never created again on the other, never retried. */
 export interface ResidualRecord {
   readonly kind: 'residual';
@@ -84,7 +94,13 @@ export interface ResidualRecord {
 export type BaseRecord = StubRecord | CopyRecord | DirectoryRecord | SymlinkRecord | ResidualRecord;
 
 export function remotePrint(stat: FileStat): RemotePrint {
-  return { size: stat.size, mtimeNs: stat.mtimeNs, mode: stat.mode };
+  const { size, mtimeNs, mode, dev, ino, birthNs } = stat;
+  return { size, mtimeNs, mode, ...rememberedIdentity({ dev, ino, birthNs }, 'identity') };
+}
+
+/** Numbers alone are dealt again after a remount: an identity counts only with its birth time. */
+export function rememberedIdentity<K extends string>(identity: Identity, key: K): { readonly [key in K]?: Identity } {
+  return identity.birthNs === 0n ? {} : ({ [key]: identity } as { readonly [key in K]?: Identity });
 }
 
 export function samePrint(a: RemotePrint, b: RemotePrint): boolean {

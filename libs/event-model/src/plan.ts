@@ -54,6 +54,8 @@ export type Step =
       readonly from: RelPath;
       readonly path: RelPath;
       readonly expected: Entry;
+      /** Somebody moved it in the remote, and local's goes along; else a local move makes room for a conflict. */
+      readonly along?: true;
     }
   /** A second file with the same content, made on the remote (a stub was copied). */
   | {
@@ -145,7 +147,7 @@ export interface Origin {
 }
 
 /** What the planner may ask to be looked at before it can decide. */
-export type Need = 'remote' | 'local' | 'local-hash' | 'remote-hash' | 'origin' | 'children';
+export type Need = 'remote' | 'local' | 'local-hash' | 'remote-hash' | 'origin' | 'remote-origin' | 'children';
 
 /** Everything a decision is made from. A field that is undefined was not looked at yet: the planner asks with `need`. */
 export interface PathView {
@@ -157,6 +159,8 @@ export interface PathView {
   readonly localHash?: string | null;
   readonly remoteHash?: string | null;
   readonly origin?: Origin | null;
+  /** The row that knows the thing on the remote under another name, and what lies there on both sides. */
+  readonly remoteOrigin?: Origin | null;
   /** For a directory: are there rows below it in the base? */
   readonly children?: boolean;
   /** The clock, ns since 1970: tells whether a racy remote version can be judged by now. */
@@ -181,6 +185,8 @@ export interface Policy {
   readonly anchor: string;
   /** Same size, other mtime: contents up to this many bytes are compared before a copy is taken for out of date. */
   readonly compareLimit: number;
+  /** A thing on the remote is known again under another name by its identity. */
+  readonly remoteIdentities?: boolean;
   /** How a version of the remote is replaced: `capture` never overwrites a rival's, but leaves the name absent for moments. */
   readonly replace?: 'rename' | 'capture';
   /** A free name for the local version of a path that both sides changed. */

@@ -12,6 +12,7 @@ import {
   isStubShaped,
   otherSide,
   recordIdentity,
+  recordRemoteIdentity,
   relPath,
   remotePrint,
   sameEntry,
@@ -101,11 +102,29 @@ describe('identity', () => {
     ];
     for (const [row, expected] of rows) expect(recordIdentity(row)).toEqual(expected);
   });
+
+  test('of the remote is what a copy or a folder may be known by there', () => {
+    const path = relPath('a');
+    const remote = { size: 1, mtimeNs: 1n, mode: 0 };
+    const print = { ...remote, identity };
+    const copy = { kind: 'file', form: 'copy', path, local: stat, hash: '', origin: 'local', racy: false } as const;
+    const folder = { kind: 'directory', path, local: identity, localMode: 0, remoteMode: 0 } as const;
+    const rows: readonly [BaseRecord, Identity | null][] = [
+      [{ ...copy, remote: print }, identity],
+      [{ ...copy, remote }, null],
+      [{ kind: 'file', form: 'stub', path, remote: print, link: identity }, null],
+      [{ ...folder, remote: identity }, identity],
+      [folder, null],
+      [{ kind: 'symlink', path, localTarget: '', remoteTarget: '' }, null],
+    ];
+    for (const [row, expected] of rows) expect(recordRemoteIdentity(row)).toEqual(expected);
+  });
 });
 
 test('a remote print is what the mount shows of a version', () => {
   const print = remotePrint(stat);
-  expect(print).toEqual({ size: 5, mtimeNs: 100n, mode: 0o644 });
+  expect(print).toEqual({ size: 5, mtimeNs: 100n, mode: 0o644, identity });
+  expect(remotePrint({ ...stat, birthNs: 0n })).toEqual({ size: 5, mtimeNs: 100n, mode: 0o644 });
   expect(samePrint(print, { ...print })).toBe(true);
   for (const other of [{ size: 6 }, { mtimeNs: 1n }, { mode: 0 }])
     expect(samePrint(print, { ...print, ...other })).toBe(false);

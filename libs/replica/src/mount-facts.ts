@@ -17,6 +17,13 @@ const OWN_DISK: ReadonlySet<string> = new Set([
   ...['vfat', 'exfat', 'ntfs3', 'fuseblk', 'hfsplus'],
 ]);
 
+/** A file keeps its inode number and its birth time, to the nanosecond, as long as it lives. */
+const WITH_IDENTITIES: ReadonlySet<string> = new Set(['ext4', 'xfs', 'btrfs', 'tmpfs', 'zfs', 'f2fs', 'bcachefs']);
+
+export function keepsIdentities(fsType: string): boolean {
+  return WITH_IDENTITIES.has(fsType);
+}
+
 const UNKNOWN_FUSE = 20_000;
 
 /** Command lines of all processes, as far as they can be read. */

@@ -1,9 +1,29 @@
 /** Moving and copying what is a stub, a copy or a folder of both: one rename on the remote, no bytes, nothing lost. */
 import fs from 'node:fs';
+import os from 'node:os';
+import { keepsIdentities, mountFacts } from '@lazysync/replica';
 import { expect } from 'vitest';
+import type { Place } from '../support/place.ts';
 import { type Scene, scene } from '../support/scene.ts';
 
 const NONE = {};
+
+const noIdentities = (): string | null => {
+  const { fsType } = mountFacts(fs.realpathSync(os.tmpdir()));
+  return keepsIdentities(fsType) ? null : `${fsType} keeps no identities`;
+};
+const inodeOf = (it: Place, rel: string): bigint => fs.lstatSync(it.l(rel), { bigint: true }).ino;
+/** A step that notes which local file it was before. */
+const noted =
+  (rel: string, act: (it: Place) => void) =>
+  (it: Place): void => {
+    it.notes.set('local inode', inodeOf(it, rel));
+    act(it);
+  };
+const wentAlong =
+  (rel: string) =>
+  (it: Place): void =>
+    expect(inodeOf(it, rel)).toBe(it.notes.get('local inode'));
 
 const onFiles: Scene[] = (['stub', 'copy'] as const).flatMap((form) => {
   const copies = form === 'copy' ? ['a'] : [];
@@ -383,4 +403,73 @@ const onFolders: Scene[] = [
   }),
 ];
 
-export const MOVES: readonly Scene[] = [...onFiles, ...onFolders];
+/** Where the remote knows what was moved, copies stay copies. */
+const inRemote: Scene[] = [
+  scene('a copy goes along when its file is renamed in the remote', {
+    remote: { a: 'one' },
+    copies: ['a'],
+    steps: [noted('a', (it) => it.move('far', 'a', 'b'))],
+    ends: { b: 'one' },
+    localTrash: NONE,
+    check: wentAlong('b'),
+    skip: noIdentities,
+    mount: 'none',
+  }),
+  scene('a copy goes along into another folder of the remote', {
+    remote: { 'd/a': 'one', e: null },
+    copies: ['d/a'],
+    steps: [noted('d/a', (it) => it.move('far', 'd/a', 'e/b'))],
+    ends: { 'e/b': 'one', d: null },
+    check: wentAlong('e/b'),
+    skip: noIdentities,
+    mount: 'none',
+  }),
+  scene('a copy that was edited here comes from the old name, when its file is renamed in the remote', {
+    remote: { a: 'one' },
+    copies: ['a'],
+    steps: [
+      (it) => {
+        it.write('local', 'a', 'edited here');
+        it.move('far', 'a', 'b');
+      },
+    ],
+    keeps: ['one', 'edited here'],
+    skip: noIdentities,
+    mount: 'none',
+  }),
+  scene('a folder goes along with its copies, its stubs and what is new in it', {
+    remote: { 'd/a': 'one', 'd/b': 'two', 'd/s/c': 'three' },
+    copies: ['d/a', 'd/s/c'],
+    steps: [
+      noted('d/s/c', (it) => {
+        it.move('far', 'd', 'e');
+        it.write('local', 'd/n', 'new');
+      }),
+    ],
+    ends: { 'e/a': 'one', 'e/b': 'two', 'e/s/c': 'three', 'e/n': 'new' },
+    localTrash: NONE,
+    check: wentAlong('e/s/c'),
+    skip: noIdentities,
+    mount: 'none',
+  }),
+  scene('copies go along when their folder is renamed in the remote while nothing runs', {
+    remote: { 'd/a': 'one', 'd/s/c': 'three' },
+    copies: ['d/a', 'd/s/c'],
+    off: noted('d/s/c', (it) => void it.sh('mkdir x; mv d x/e', 'far')),
+    ends: { 'x/e/a': 'one', 'x/e/s/c': 'three' },
+    localTrash: NONE,
+    check: wentAlong('x/e/s/c'),
+    skip: noIdentities,
+    mount: 'none',
+  }),
+  scene('a new file under the old name of what went along', {
+    remote: { a: 'one' },
+    copies: ['a'],
+    steps: [(it) => void it.sh('mv a b; echo -n two > a', 'far')],
+    ends: { a: 'two', b: 'one' },
+    skip: noIdentities,
+    mount: 'none',
+  }),
+];
+
+export const MOVES: readonly Scene[] = [...onFiles, ...onFolders, ...inRemote];

@@ -439,6 +439,7 @@ export class Client {
         remoteRoot: '/mnt/remote',
         anchor: this.anchor,
         compareLimit: 1 << 20,
+        remoteIdentities: this.it.mount.identity,
         replace: this.it.capture ? 'capture' : 'rename',
         conflictPath: (path) => {
           const key = `${path} ${stamp().slice(0, 19)}`;
