@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
-import { type BaseReader, openBaseReader } from '@lazysync/base';
+import { type BaseReader, openBaseReader, type StoredProblem } from '@lazysync/base';
 import { showPath } from '@lazysync/config';
 import { isSameOrBelow, type RelPath, type SyncEvent } from '@lazysync/event-model';
 import { systemClock } from '@lazysync/ops';
@@ -64,14 +64,15 @@ async function getOf({ pair, paths }: Wish, timeoutMs: number, signal: AbortSign
       process.stdout.write('Everything is here already.\n');
       return;
     }
-    const since = Date.now();
+    // By what they are, not by the clock, which may be set meanwhile.
+    const known = new Set(base.problems().map(nameOfProblem));
     await publish(pair, paths);
     const end = performance.now() + timeoutMs;
     for (;;) {
       const left = stubsOf(base, paths);
       const failed = base
         .problems()
-        .filter((one) => one.since >= since - 1000 && paths.some((asked) => isSameOrBelow(one.path, asked)));
+        .filter((one) => !known.has(nameOfProblem(one)) && paths.some((asked) => isSameOrBelow(one.path, asked)));
       if (left.length === 0) break;
       if (failed.length > 0 && left.every((stub) => failed.some((one) => one.path === stub.path)))
         throw refused(failed.map((one) => `${showPath(one.path)}: ${one.message}`).join('\n'));
@@ -89,6 +90,8 @@ async function getOf({ pair, paths }: Wish, timeoutMs: number, signal: AbortSign
     base.close();
   }
 }
+
+const nameOfProblem = ({ path, since }: StoredProblem): string => `${since} ${path}`;
 
 interface Stub {
   readonly path: RelPath;
