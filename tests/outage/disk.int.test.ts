@@ -117,6 +117,61 @@ describe.skipIf(probe === null)(`disks${why}`, () => {
     await agree(lab);
   });
 
+  test('local becomes read-only and writable again', { timeout: LIMIT }, async () => {
+    const local = disk('32m');
+    lab = new Lab('readonly', undefined, local);
+    const it = lab;
+    for (const name of ['a', 'b', 'c']) fs.writeFileSync(lab.r(name), name);
+    await lab.up();
+    fs.readFileSync(lab.l('a'));
+    await waitFor('a copy', 20_000, () => isFile(it.l('a')));
+    await agree(lab);
+    for (const name of ['a', 'b', 'c']) expect(fs.readFileSync(it.l(name), 'utf8')).toBe(name);
+    // Else somebody's open file keeps it writable.
+    await waitFor('read-only', 20_000, () => run('mount', '-o', 'remount,ro', local));
+    fs.writeFileSync(lab.r('new'), 'new');
+    fs.writeFileSync(lab.r('a'), 'a, edited there');
+    fs.rmSync(lab.r('b'));
+    await waitFor('problems', 60_000, () => it.status().problems >= 2);
+    expect(fs.readFileSync(lab.l('a'), 'utf8')).toBe('a');
+    expect(fs.readFileSync(lab.l('c'), 'utf8')).toBe('c');
+    expect(run('mount', '-o', 'remount,rw', local)).toBe(true);
+    await waitFor(
+      'all of it',
+      90_000,
+      () =>
+        fs.readFileSync(it.l('a'), 'utf8') === 'a, edited there' &&
+        fs.readFileSync(it.l('new'), 'utf8') === 'new' &&
+        fs.lstatSync(it.l('b'), { throwIfNoEntry: false }) === undefined,
+    );
+    await agree(lab);
+  });
+
+  test('the state folder is full: it is said, nothing is lost, and it goes on by itself', {
+    timeout: LIMIT,
+  }, async () => {
+    lab = new Lab('full');
+    const it = lab;
+    const state = disk('24m');
+    lab.state = state;
+    for (const name of ['a', 'b']) fs.writeFileSync(lab.r(name), name);
+    await lab.up();
+    const fill = path.join(state, 'fill');
+    run('dd', 'if=/dev/zero', `of=${fill}`, 'bs=4k');
+    for (let i = 0; i < 50; i++) fs.writeFileSync(lab.l(`n${i}`), `new ${i}`);
+    fs.rmSync(lab.r('b'));
+    await waitFor('it is said', 60_000, () =>
+      /^state .*No space left on device/m.test(it.run(['status', '--local', it.local]).out),
+    );
+    expect(fs.readFileSync(lab.l('a'), 'utf8')).toBe('a');
+    fs.rmSync(fill);
+    await waitFor('all of it', 60_000, () => {
+      for (let i = 0; i < 50; i++) if (!isFile(it.r(`n${i}`))) return false;
+      return fs.lstatSync(it.l('b'), { throwIfNoEntry: false }) === undefined;
+    });
+    await agree(lab);
+  });
+
   test('one folder of the remote can not be written: all others go on', { timeout: LIMIT }, async (context) => {
     lab = new Lab('refused');
     const it = lab;

@@ -18,7 +18,8 @@ export function localLockFile(local: string): string {
 
 /** Makes the file if need be; its folder exists. */
 export function takeUpLock(file: string): UpLock {
-  const fd = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW, 0o600);
+  // Nothing in local is kept open for writing: its disk can be remounted read-only while we run.
+  const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW, 0o600);
   if (flockExclusive(fd)) return { kind: 'taken', release: () => fs.closeSync(fd) };
   fs.closeSync(fd);
   return { kind: 'held' };

@@ -67,8 +67,9 @@ export function openStatus(sources: StatusSources): StatusReader {
   const lookers = new Map<string, BaseLooker>();
   for (const pair of sources.pairs) lookers.set(pair.id, createBaseLooker(join(pair.state, 'base.db')));
   const readOne = async (pair: StatusPair): Promise<PairReport> => {
-    const lane = await askLane(sources, pair.id);
-    return reportOf(pair, lookers.get(pair.id)?.look() ?? { kind: 'none' }, lane);
+    const answer = await askLane(sources, pair.id);
+    const look = lookers.get(pair.id)?.look() ?? { kind: 'none' };
+    return typeof answer === 'string' ? reportOf(pair, look, null, answer) : reportOf(pair, look, answer, null);
   };
   return {
     read: () => inTurns(sources.pairs, readOne),
@@ -121,8 +122,11 @@ interface LaneAnswer {
   readonly watch: WatchFacts | null;
 }
 
-async function askLane({ lanes, deadlineMs }: StatusSources, pair: string): Promise<LaneAnswer | null> {
-  if (lanes === null) return null;
+const SILENT = 'Redis does not answer.';
+
+/** Or why there is no answer, in one sentence. */
+async function askLane({ lanes, deadlineMs }: StatusSources, pair: string): Promise<LaneAnswer | string> {
+  if (lanes === null) return SILENT;
   const asked = Promise.all([
     lanes.counts(pair),
     lanes.presence(pair, 'watcher'),
@@ -131,10 +135,16 @@ async function askLane({ lanes, deadlineMs }: StatusSources, pair: string): Prom
     lanes.watch?.(pair) ?? null,
   ]);
   // Silence and refusal are answers here: `redis: down`.
-  const answer = await withDeadline(asked, deadlineMs, 'the lane').catch(() => null);
-  if (answer === null) return null;
+  const answer = await withDeadline(asked, deadlineMs, 'the lane').catch(refusalOf);
+  if (typeof answer === 'string') return answer;
   const [counts, watchers, workers, servers, watch] = answer;
   return { counts, watchers, workers, servers, watch };
+}
+
+/** Such as a disk that is full: Redis is there, but takes nothing (MISCONF, OOM, LOADING). */
+function refusalOf(error: unknown): string {
+  const said = error instanceof Error ? error.message : '';
+  return /^[A-Z]{3,} /.test(said) ? `Redis refuses to work: ${said.replace(/\.$/, '')}.` : SILENT;
 }
 
 const refs = (present: readonly Presence[]): ProcessRef[] => present.map(({ pid, host }) => ({ pid, host }));
@@ -148,7 +158,7 @@ function stateOf(working: boolean, said: PairState, lane: LaneAnswer | null, que
   return said === 'idle' && queued > 0 ? 'syncing' : said;
 }
 
-function reportOf(pair: StatusPair, look: BaseLook, lane: LaneAnswer | null): PairReport {
+function reportOf(pair: StatusPair, look: BaseLook, lane: LaneAnswer | null, silence: string | null): PairReport {
   const view = look.kind === 'base' ? look.view : null;
   const queued = lane === null ? 0 : lane.counts.waiting + lane.counts.active + lane.counts.delayed;
   // A Redis that is away, or slow on a busy machine, says nothing of the worker; its lock does, where it runs on this host.
@@ -177,7 +187,7 @@ function reportOf(pair: StatusPair, look: BaseLook, lane: LaneAnswer | null): Pa
       warnings: lane?.watch?.warnings ?? [],
       worker: refs(lane?.workers ?? []),
     },
-    why: halted ?? whyOf(look, lane, working, view?.why ?? null),
+    why: halted ?? whyOf(look, silence, working, view?.why ?? null),
     progress: working ? (view?.progress ?? null) : null,
     lagMs: lane?.counts.oldestWaitingMs ?? null,
     transfers,
@@ -187,9 +197,9 @@ function reportOf(pair: StatusPair, look: BaseLook, lane: LaneAnswer | null): Pa
   };
 }
 
-function whyOf(look: BaseLook, lane: LaneAnswer | null, working: boolean, said: string | null): string | null {
+function whyOf(look: BaseLook, silence: string | null, working: boolean, said: string | null): string | null {
   if (look.kind === 'unreadable') return look.reason;
-  if (lane === null) return 'Redis does not answer.';
+  if (silence !== null) return silence;
   if (working) return said;
   return look.kind === 'none' ? 'This pair has not run yet.' : 'No worker runs for this pair.';
 }

@@ -63,6 +63,16 @@ test('a Redis that hangs is down, and the answer comes in time', async () => {
   const { pairs: seen } = await buildStatus({ pairs, lanes: hanging, deadlineMs: 100 });
   expect(performance.now() - begun).toBeLessThan(1000);
   expect(seen[0]).toMatchObject({ redis: 'down', state: 'stopped' });
+  const refusing: LaneView = {
+    counts: () => Promise.reject(new Error('MISCONF Errors writing to the AOF file: No space left on device')),
+    presence: async () => present,
+  };
+  const status = openStatus({ pairs, lanes: refusing, deadlineMs: 100 });
+  expect((await status.read())[0]).toMatchObject({
+    status: { redis: 'down' },
+    why: 'Redis refuses to work: MISCONF Errors writing to the AOF file: No space left on device.',
+  });
+  status.close();
   // The worker's lock is held: it runs, whatever Redis does.
   folder();
   const lock = openSync(join(stateFolder, 'p', 'lock'), 'w');

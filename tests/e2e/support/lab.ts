@@ -37,7 +37,8 @@ export class Lab {
   readonly top: string;
   readonly local: string;
   readonly remote: string;
-  readonly state: string;
+  /** May be another one, before `up`. */
+  state: string;
   #up: ChildProcess | null = null;
   /** What `up` is started by: a program that runs the rest of its arguments in its own place. */
   before: readonly string[] = [];
