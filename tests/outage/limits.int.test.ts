@@ -95,6 +95,18 @@ describe.skipIf(without !== null)(`inotify has no room${without === null ? '' : 
     await changesAreFound(3);
   });
 
+  test('for much more: said before it is reached', { timeout: LIMIT }, async () => {
+    // Both sides, and chokidar: 39 are needed.
+    lab.before = limited('max_inotify_watches', 3 * (FOLDERS + 1) + 6);
+    await lab.up();
+    expect(await waitFor('a warning', 60_000, () => warnings()[0])).toEqual({
+      message:
+        '39 of the 45 watches that the kernel allows are needed (user.max_inotify_watches); above that, folders are looked at instead.',
+      mend: 'sudo sysctl user.max_inotify_watches=524288',
+    });
+    expect(lab.err).not.toContain('watches no further');
+  });
+
   test.runIf(process.env.LAZYSYNC_OUTAGE === 'all')(
     'for a single instance: everything is looked at',
     { timeout: LIMIT },
