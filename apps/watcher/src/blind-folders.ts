@@ -19,19 +19,29 @@ export interface BlindFolders {
   warning(): Warning | null;
 }
 
-export function createBlindFolders(side: Side): BlindFolders {
+/** `changed`: the first one has come, or the last one has gone. */
+export function createBlindFolders(side: Side, changed: () => void): BlindFolders {
   const blind = new Set<RelPath>();
   let why: Lost | null = null;
+  const watchingChange = (act: () => void): void => {
+    const before = blind.size > 0;
+    act();
+    if (blind.size > 0 !== before) changed();
+  };
   return {
     asked(paths, answer) {
-      if (blind.size > 0) for (const path of paths) blind.delete(path);
-      for (const path of answer.unwatched) blind.add(path);
+      watchingChange(() => {
+        if (blind.size > 0) for (const path of paths) blind.delete(path);
+        for (const path of answer.unwatched) blind.add(path);
+      });
       return answer;
     },
     keep(directories) {
       if (blind.size === 0) return;
       const known = new Set(directories);
-      for (const path of blind) if (!known.has(path)) blind.delete(path);
+      watchingChange(() => {
+        for (const path of blind) if (!known.has(path)) blind.delete(path);
+      });
     },
     because(lost) {
       why = lost;

@@ -30,6 +30,7 @@ import {
   RedisUnreachable,
   registerAtRemote,
   tellWatch,
+  type WatchTeller,
 } from '@lazysync/queue';
 import { createEndpointPool, createIgnore, type EndpointPool } from '@lazysync/replica';
 import { createInotifyHub, followFile, type InotifyHub } from '@lazysync/watch';
@@ -99,6 +100,7 @@ async function startPair(
       throw error;
     }
   };
+  let telling: WatchTeller | null = null;
   try {
     const watched = await watchPair({
       local,
@@ -114,6 +116,7 @@ async function startPair(
       hub,
       need: { set: (watches) => need.set(pair.id, watches), warning: () => need.warning() },
       ignored: createIgnore(settings.ignore),
+      warned: () => telling?.tell(),
       log,
     });
     scope.own(`base of ${pair.id}`, () => base.close());
@@ -131,8 +134,9 @@ async function startPair(
     scope.own(`marker of ${pair.id}`, () => marker.close());
     const presence = announce(redis, pair.id, 'watcher', { pid: process.pid, host: os.hostname() });
     scope.own(`presence at ${pair.id}`, () => presence.close());
-    const telling = tellWatch(redis, pair.id, watched.facts);
-    scope.own(`facts of ${pair.id}`, () => telling.close());
+    const teller = tellWatch(redis, pair.id, watched.facts);
+    telling = teller;
+    scope.own(`facts of ${pair.id}`, () => teller.close());
     const uuid = base.reader().meta('uuid-remote');
     if (uuid !== null) {
       const registration = registerAtRemote(redis, uuid, pair.id);

@@ -63,6 +63,8 @@ export interface WatchOptions {
   /** Of this pair, among all that the process watches. */
   readonly need: { set(watches: number): void } & Pick<WatchNeed, 'warning'>;
   readonly ignored: (path: RelPath, directory: boolean) => boolean;
+  /** The warnings among the facts may be others now. */
+  readonly warned: () => void;
   readonly log: Logger;
 }
 
@@ -122,7 +124,10 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   let stopped = false;
   /** Folders that our own scan of local is about to list: no person's look at them. */
   const ownListings = new Set<RelPath>();
-  const blind = { local: createBlindFolders('local'), remote: createBlindFolders('remote') };
+  const blind = {
+    local: createBlindFolders('local', options.warned),
+    remote: createBlindFolders('remote', options.warned),
+  };
 
   /**
    * Until the start scan is carried out it stands before everything else in the lane, and most of what is told of is of
@@ -396,6 +401,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     remoteScan.start();
     await source.choose(base.reader().counts().entries);
     options.need.set(watchesFor(directories().length));
+    options.warned();
     log.info({ local: options.local, uses: source.uses(), everyMs: interval }, 'watching');
     tellAchieved();
     if (missed || blind.remote.any()) localScan.nudge();

@@ -35,6 +35,8 @@ const EVERY_MS = 10_000;
 const DEADLINE_MS = 2_000;
 
 export interface WatchTeller {
+  /** At once: something has changed that nobody should wait for. */
+  tell(): void;
   close(): void;
 }
 
@@ -45,7 +47,7 @@ export function tellWatch(redis: RedisLink, pair: string, facts: () => WatchFact
   };
   tell();
   const timer = setInterval(tell, EVERY_MS);
-  return { close: () => clearInterval(timer) };
+  return { tell, close: () => clearInterval(timer) };
 }
 
 /** null: no watcher has said anything lately. Rejects with RedisUnreachable after the deadline. */
