@@ -13,7 +13,7 @@ const LIMIT = 600_000;
 const TURNS = ALL ? 20 : 2;
 const BURSTS = ALL ? 20 : 3;
 /** The connection is dropped so often, 200 times in a minute. */
-const DROPS = ALL ? 200 : 30;
+const DROPS = ALL ? 200 : 12;
 const DROP_MS = 300;
 
 let lab: Lab;
