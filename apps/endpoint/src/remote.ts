@@ -8,6 +8,7 @@ import {
   mountFacts,
   type RoomWish,
   type Served,
+  type TellProgress,
   type WatchCall,
 } from '@lazysync/replica';
 import type { InotifyHub } from '@lazysync/watch';
@@ -32,18 +33,15 @@ async function lockFile(path: string, signal: AbortSignal): Promise<number> {
 }
 
 /** Throws into the fetch when nobody wants it any more. */
-function progressSender(
-  { room, signal }: RoomWish,
-  send: (message: FromEndpoint) => void,
-): (slot: string, bytes: number) => void {
+function progressSender({ room, signal }: RoomWish, send: (message: FromEndpoint) => void): TellProgress {
   const last = new Map<string, number>();
-  return (slot, bytes) => {
+  return (slot, bytes, part) => {
     signal.throwIfAborted();
     const now = performance.now();
-    if (now - (last.get(slot) ?? -Infinity) < PROGRESS) return;
+    if (part === undefined && now - (last.get(slot) ?? -Infinity) < PROGRESS) return;
     if (last.size > 1000) last.clear();
     last.set(slot, now);
-    send({ kind: 'progress', room, slot, bytes });
+    send({ kind: 'progress', room, slot, bytes, ...(part === undefined ? {} : { part }) });
   };
 }
 

@@ -15,6 +15,7 @@ import {
   pointAnchor,
   RemoteOffline,
   type Replica,
+  type TellProgress,
   withExactNames,
 } from '@lazysync/replica';
 
@@ -188,10 +189,10 @@ export async function openPair(
     anchors: () => anchors,
     clock: systemClock,
   });
-  const progress = new Set<(slot: string, bytes: number) => void>();
+  const progress = new Set<TellProgress>();
   const remote = endpoints.open({
-    progress: (slot, bytes) => {
-      for (const listen of progress) listen(slot, bytes);
+    progress: (slot, bytes, part) => {
+      for (const listen of progress) listen(slot, bytes, part);
     },
     localRoot: config.local,
     remoteRoot: config.remote,

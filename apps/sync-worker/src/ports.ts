@@ -1,7 +1,7 @@
 /** Everything the worker of one pair acts through. Tests wrap these; no switch for them exists in the libs. */
 import type { Base } from '@lazysync/base';
 import type { EventOutcome, Policy, RelPath, SyncEvent } from '@lazysync/event-model';
-import type { Replica } from '@lazysync/replica';
+import type { Replica, TellProgress } from '@lazysync/replica';
 import type { Holds } from './holds.ts';
 import type { Hydration } from './hydration.ts';
 import type { ListAhead } from './list-ahead.ts';
@@ -55,7 +55,7 @@ export interface PairPorts {
   /** Bytes that downloads leave free. */
   readonly minFree: number;
   /** Tells how far a transfer is, now and then. */
-  readonly onProgress?: (listen: (slot: string, bytes: number) => void) => void;
+  readonly onProgress?: (listen: TellProgress) => void;
   /** How many downloads run side by side, while they are small: a few large ones fill any link. */
   readonly downloads: number;
   /** Left out: they are kept. */

@@ -99,11 +99,12 @@ export function createTransfers(ports: PairPorts): Transfers {
   }
 
   /** Room is kept for what is under way. */
-  async function tooLarge({ path, remote }: Transfer): Promise<Problem | null> {
+  async function tooLarge({ path, remote, part }: Transfer): Promise<Problem | null> {
     const free = await ports.freeBytes();
-    const room = free - Math.max(runningBytes, remote.size) - ports.minFree;
+    const needed = remote.size - (part?.bytes ?? 0);
+    const room = free - Math.max(runningBytes - (part?.bytes ?? 0), needed) - ports.minFree;
     if (room >= 0) return null;
-    const message = `Not downloaded: ${remote.size} bytes are needed and ${ports.minFree} are to stay free in local, where ${free} are free.`;
+    const message = `Not downloaded: ${needed} bytes are needed and ${ports.minFree} are to stay free in local, where ${free} are free.`;
     return { code: 'no-space', path, side: 'local', message };
   }
 
@@ -117,13 +118,15 @@ export function createTransfers(ports: PairPorts): Transfers {
     }
     // RACE: unmounted between this and the open: what lies there then is shown until the next look at the remote.
     await checkRoot(ports, 'remote');
-    const outcome = await ports.remote.fetch({ path: transfer.path, slot: transfer.id, limit: downLimit(ports) });
+    const { id: slot, path, part = null } = transfer;
+    const outcome = await ports.remote.fetch({ path, slot, limit: downLimit(ports), part });
     if (closed) return;
     switch (outcome.kind) {
       case 'staged': {
         const staged: Transfer = {
           ...transfer,
           state: 'staged',
+          part: null,
           bytes: outcome.staged.size,
           staged: { stat: outcome.staged, hash: outcome.hash, remote: remotePrint(outcome.remote) },
         };
@@ -133,11 +136,23 @@ export function createTransfers(ports: PairPorts): Transfers {
       }
       case 'stale':
         if (++job.tries < MAX_TRIES) {
+          put({ ...transfer, state: 'queued', part: null, bytes: 0 }, job.tries);
           queue.push(transfer.id);
           return;
         }
         await forget(transfer.id);
         return;
+      case 'broken-off': {
+        // What gets on, however slowly, is not given up.
+        if ((job.transfer.part?.bytes ?? 0) > (part?.bytes ?? 0)) Object.assign(job, { tries: 0, broken: 0 });
+        if (++job.tries < MAX_TRIES) {
+          tryLater(job, outcome.problem);
+          return;
+        }
+        base.putProblem(outcome.problem, ports.now());
+        await forget(transfer.id);
+        return;
+      }
       case 'failed':
         base.putProblem(outcome.problem, ports.now());
         await forget(transfer.id);
@@ -145,10 +160,11 @@ export function createTransfers(ports: PairPorts): Transfers {
   }
 
   const isDue = everySoOften(() => timers.now());
-  ports.onProgress?.((slot, bytes) => {
+  ports.onProgress?.((slot, bytes, part) => {
     const job = jobs.get(slot);
-    if (closed || job === undefined || job.transfer.state === 'staged' || !isDue(slot)) return;
-    job.transfer = { ...job.transfer, state: 'running', bytes };
+    if (closed || job === undefined || job.transfer.state === 'staged') return;
+    if (part === undefined && !isDue(slot)) return;
+    job.transfer = { ...job.transfer, state: 'running', bytes, ...(part === undefined ? {} : { part }) };
     base.putTransfer(job.transfer);
   });
 
@@ -186,12 +202,12 @@ export function createTransfers(ports: PairPorts): Transfers {
   }
 
   /** The row stays: what lies in the stage folder is known by it, and nobody else asks for this path meanwhile. */
-  function tryLater(job: Job): void {
+  function tryLater(job: Job, problem?: Problem): void {
     const { id, path } = job.transfer;
     const broken = (job.broken ?? 0) + 1;
     job.broken = broken;
     const message = 'Could not be downloaded: a call failed in the middle of it. It is tried again.';
-    base.putProblem({ code: 'failed', path, side: 'local', message }, ports.now());
+    base.putProblem(problem ?? { code: 'failed', path, side: 'local', message }, ports.now());
     const waiting = timers.after(Math.min(AGAIN_MS * 2 ** (broken - 1), AGAIN_LONGEST_MS), () => {
       later.delete(waiting);
       if (closed || !jobs.has(id)) return;
@@ -224,10 +240,16 @@ export function createTransfers(ports: PairPorts): Transfers {
 
   for (const transfer of base.transfers()) {
     if (transfer.up !== undefined) continue;
-    jobs.set(transfer.id, { transfer, tries: 0 });
     byPath.set(transfer.path, transfer.id);
-    if (transfer.state === 'staged') announce(transfer);
-    else queue.push(transfer.id);
+    if (transfer.state === 'staged') {
+      jobs.set(transfer.id, { transfer, tries: 0 });
+      announce(transfer);
+    } else {
+      // CRASH: what is there of it beyond the part is not known to be whole.
+      const again: Transfer = { ...transfer, state: 'queued', bytes: transfer.part?.bytes ?? 0 };
+      jobs.set(transfer.id, { transfer: again, tries: 0 });
+      queue.push(transfer.id);
+    }
   }
   pump();
 
@@ -252,7 +274,7 @@ export function createTransfers(ports: PairPorts): Transfers {
       await ports.local.discard([id]);
       if (job.tries + 1 >= MAX_TRIES) return forget(id);
       uncommitted--;
-      put({ ...job.transfer, state: 'queued', staged: null, remote: staged.remote }, job.tries + 1);
+      put({ ...job.transfer, state: 'queued', staged: null, part: null, remote: staged.remote }, job.tries + 1);
       queue.push(id);
       pump();
     },

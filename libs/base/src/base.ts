@@ -26,6 +26,16 @@ export interface Intent {
 
 export type TransferState = 'queued' | 'running' | 'staged';
 
+/** The first bytes of a stage file, written down only when they are on the disk. */
+export interface StagedPart {
+  readonly bytes: number;
+  /** sha256 of them, hex. */
+  readonly hash: string;
+  /** The remote's version that they are of. */
+  readonly size: number;
+  readonly mtimeNs: bigint;
+}
+
 export interface Transfer {
   readonly id: string;
   readonly path: RelPath;
@@ -33,6 +43,8 @@ export interface Transfer {
   /** The version this was begun for. */
   readonly remote: RemotePrint;
   readonly bytes: number;
+  /** Of a download that was begun: what of its stage file can be gone on with. */
+  readonly part?: StagedPart | null;
   /** Set once `staged`: the stage file, and the version that was fetched. */
   readonly staged: { readonly stat: FileStat; readonly hash: string; readonly remote: RemotePrint } | null;
   /** Of an upload: the local version that it was begun for, and what is staged of it in the remote. */

@@ -26,7 +26,7 @@ import { FsError, type FsPort, type NewLink, type OpenFile, type RawName, type R
 import { createLinkTexts, type LinkTexts } from './link-texts.ts';
 import { escapeBytes, REPLACED, rawStat, rawStatx, textOf } from './raw-stat.ts';
 
-const { O_DIRECTORY, O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
+const { O_DIRECTORY, O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
 const FOLDER = O_PATH | O_DIRECTORY;
 
 export interface DiskOptions {
@@ -221,12 +221,12 @@ export function createDiskFs(options: DiskOptions): DiskFs {
   };
 
   /** Looks first: opening a fifo or a device may do something, whatever the flags. */
-  const openToRead = async (place: Place, path: string): Promise<number> => {
+  const openRegular = async (place: Place, path: string, access = O_RDONLY): Promise<number> => {
     const { kind } = await statOf(place, path);
     if (kind === 'directory') throw new FsError('EISDIR', 'open', path);
     if (kind === 'symlink') throw new FsError('ELOOP', 'open', path);
     if (kind !== 'file') throw new FsError('ENXIO', 'open', path);
-    return await calls.open(place.at, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    return await calls.open(place.at, access | O_NOFOLLOW | O_NONBLOCK);
   };
 
   return {
@@ -286,14 +286,16 @@ export function createDiskFs(options: DiskOptions): DiskFs {
         if (error !== null) throw new FsError(error, 'set atime', path);
       }),
     openRead: (path): Promise<OpenFile> =>
-      at('open', path, async (place) => openFile(await openToRead(place, path), path, READING)),
+      at('open', path, async (place) => openFile(await openRegular(place, path), path, READING)),
+    reopen: (path): Promise<OpenFile> =>
+      at('open', path, async (place) => openFile(await openRegular(place, path, O_RDWR), path, WRITING)),
     create: (path, mode): Promise<OpenFile> =>
       at('create', path, async (place) =>
         openFile(await calls.open(place.at, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode), path, WRITING),
       ),
     openForWriting: (path) =>
       at('open', path, async (place) => {
-        const file = openFile(await openToRead(place, path), path, READING);
+        const file = openFile(await openRegular(place, path), path, READING);
         try {
           return writersOf(file.fd);
         } finally {

@@ -6,7 +6,7 @@ import { createDiskFs, type DiskFs } from './disk-fs.ts';
 import { createMarkerCheck, isReadOnlyUuid, type MarkerOptions, prepareOwnFolder } from './markers.ts';
 import { mountFacts } from './mount-facts.ts';
 import { probeQuickly, probeTree } from './probe.ts';
-import type { Replica, RootState } from './replica.ts';
+import type { Replica, RootState, TellProgress } from './replica.ts';
 import { createReplica } from './replica-on.ts';
 
 export interface DiskReplicaOptions {
@@ -17,8 +17,7 @@ export interface DiskReplicaOptions {
   /** Today's anchor first. */
   readonly anchors: () => Anchors;
   readonly clock: Clock;
-  /** Bytes of a fetch so far. */
-  readonly progress?: (slot: string, bytes: number) => void;
+  readonly progress?: TellProgress;
 }
 
 export interface DiskReplica extends Replica {

@@ -8,7 +8,7 @@ import type { Anchors } from '@lazysync/event-model';
 import { createEndpointHost, type EndpointHost, type EndpointHostOptions } from './endpoint-host.ts';
 import type { EndpointCall } from './endpoint-protocol.ts';
 import { type EndpointListener, type EndpointWatch, tell } from './endpoint-watch.ts';
-import { type PrepareOutcome, RemoteOffline, type Replica, type RootState } from './replica.ts';
+import { type PrepareOutcome, RemoteOffline, type Replica, type RootState, type TellProgress } from './replica.ts';
 
 /**
  * `up`: the server behind the mount answers, and the root is ours. `lost`: the mount answers, but with errors or with
@@ -28,8 +28,7 @@ export interface RoomOptions {
    * last call of the one before it, which may hang in the mount, has come back. Left out for endpoints that only read.
    */
   readonly lock?: string;
-  /** Bytes of a fetch so far. */
-  readonly progress?: (slot: string, bytes: number) => void;
+  readonly progress?: TellProgress;
 }
 
 export interface EndpointOptions extends RoomOptions, EndpointHostOptions {}
@@ -99,7 +98,7 @@ export function enterEndpoint(host: EndpointHost, options: RoomOptions): Endpoin
       return { localRoot, remoteRoot, anchors: [...anchors()], lock: options.lock ?? null };
     },
     ping,
-    progress: (slot, bytes) => options.progress?.(slot, bytes),
+    progress: (slot, bytes, part) => options.progress?.(slot, bytes, part),
     watch: (events) => {
       if (watcher !== undefined) for (const event of events) tell(watcher, event);
     },

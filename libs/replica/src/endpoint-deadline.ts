@@ -15,6 +15,8 @@ export interface CallDeadline {
 const LONGEST = 120_000;
 /** Bytes per second below which a copy counts as hanging. */
 const SLOWEST = 8 * 1024;
+/** Bytes per second at which a part of a download, which lies on a local disk, is read again. */
+const SLOWEST_DISK = 4 << 20;
 /** So many uploads may share a limit. */
 const SHARING = 64;
 
@@ -47,7 +49,9 @@ export function createCallDeadline(
   const pieceMs = fetching === null || fetching.limit === null ? 0 : (RANGE / fetching.limit) * 1000;
   const limit = call === 'stage' ? (args[0] as Order).limit : undefined;
   const turnsMs = limit === undefined ? 0 : (bytesOf(call, args) / limit) * 1000 * SHARING;
-  const longest = LONGEST + (bytesOf(call, args) / SLOWEST) * 1000 + countOf(args) * 1000 + pieceMs + turnsMs;
+  const againMs = ((fetching?.part?.bytes ?? 0) / SLOWEST_DISK) * 1000;
+  const own = (bytesOf(call, args) / SLOWEST) * 1000 + countOf(args) * 1000;
+  const longest = LONGEST + own + pieceMs + turnsMs + againMs;
   // A fetch that waits for its turn under a rate limit asks the mount for nothing meanwhile.
   const quiet = quietMs + pieceMs;
   let last = performance.now();

@@ -5,7 +5,7 @@
 import { type EndpointChild, startEndpointChild } from './endpoint-child.ts';
 import { type CallDeadline, createCallDeadline } from './endpoint-deadline.ts';
 import type { EndpointCall, FromEndpoint, ToEndpoint, WatchEvent } from './endpoint-protocol.ts';
-import { RemoteOffline } from './replica.ts';
+import { RemoteOffline, type TellProgress } from './replica.ts';
 
 /** What a pair hears of the process that serves it. */
 export interface RoomEvents {
@@ -13,7 +13,7 @@ export interface RoomEvents {
   readonly opening: () => Omit<Extract<ToEndpoint, { kind: 'open' }>, 'kind' | 'room'>;
   /** Asks the server for a life sign, and says what came of it. Never rejects. */
   readonly ping: () => Promise<void>;
-  readonly progress: (slot: string, bytes: number) => void;
+  readonly progress: TellProgress;
   readonly watch: (events: readonly WatchEvent[]) => void;
   /** The process ended: whatever it watched is watched no more. */
   readonly gone: (how: string) => void;
@@ -136,7 +136,7 @@ export function createEndpointHost(options: EndpointHostOptions): EndpointHost {
       case 'progress':
         proven();
         for (const one of pending.values()) one.deadline?.progress(message.slot);
-        rooms.get(message.room)?.progress(message.slot, message.bytes);
+        rooms.get(message.room)?.progress(message.slot, message.bytes, message.part);
         break;
       case 'watch':
         rooms.get(message.room)?.watch(message.events);

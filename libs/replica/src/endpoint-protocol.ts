@@ -1,6 +1,6 @@
 /** What a process and its endpoint say to one another. Both are of the same version: the one forks the other. */
 import type { Anchors, ChangeKind, RelPath, Side } from '@lazysync/event-model';
-import type { Replica } from './replica.ts';
+import type { Replica, StagedPart } from './replica.ts';
 
 export interface EndpointRoots {
   readonly localRoot: string;
@@ -80,5 +80,11 @@ export type FromEndpoint =
   | { readonly kind: 'error'; readonly id: number; readonly offline: boolean; readonly message: string }
   /** The server behind the mount answered something since the last beat. Only while calls are under way. */
   | { readonly kind: 'beat' }
-  | { readonly kind: 'progress'; readonly room: number; readonly slot: string; readonly bytes: number }
+  | {
+      readonly kind: 'progress';
+      readonly room: number;
+      readonly slot: string;
+      readonly bytes: number;
+      readonly part?: StagedPart;
+    }
   | { readonly kind: 'watch'; readonly room: number; readonly events: readonly WatchEvent[] };

@@ -3,23 +3,37 @@ import { createHash } from 'node:crypto';
 import { type Anchors, type Entry, OWN_FOLDER } from '@lazysync/event-model';
 import type { Clock } from '@lazysync/ops';
 import { entryContext, entryFromStat, entryOf, fileStat, throwIfLost } from './entry-of.ts';
-import { FsError, type FsPort, type OpenFile } from './fs-port.ts';
+import { FsError, type FsPort, type OpenFile, type RawStat } from './fs-port.ts';
 import { heldStill, isElsewhere, readProblem, writeProblem } from './hash.ts';
 import { createPacer, type Pacer } from './pacer.ts';
-import { readInOrder } from './read-in-order.ts';
-import type { FetchOrder, FetchOutcome } from './replica.ts';
+import { RANGE, readInOrder } from './read-in-order.ts';
+import type { FetchOrder, FetchOutcome, StagedPart } from './replica.ts';
+import { type BegunFile, createPartKeeper, type PartKeeper, reopenPart } from './staged-part.ts';
 
 export interface FetchContext {
   readonly remote: FsPort;
   readonly local: FsPort;
   readonly anchors: Anchors;
   readonly clock: Clock;
-  /** Bytes that have come so far; called for each piece. */
-  readonly progress?: (bytes: number) => void;
+  /** Bytes that have come so far; called for each piece, and with `part` when that much of it can be gone on with. */
+  readonly progress?: (bytes: number, part?: StagedPart) => void;
   readonly signal?: AbortSignal;
   /** Of all fetches together; left out: of this one alone. */
   readonly pacer?: Pacer;
+  readonly steps?: FetchSteps;
 }
+
+export interface FetchSteps {
+  /** Bytes of one read. */
+  readonly range: number;
+  /** Bytes after which a part is told. */
+  readonly part: number;
+  /** ms: a version that is younger may be written once more and look the same, so no part of it is kept. */
+  readonly settled: number;
+}
+
+/** What is lost by a break is seconds of any link; more often would only keep the disk busy. */
+const STEPS: FetchSteps = { range: RANGE, part: 4 << 20, settled: 3_000 };
 
 /** Runs of zeros of this size stay holes. */
 const BLOCK = 64 * 1024;
@@ -66,67 +80,115 @@ async function writeSparse(file: OpenFile, bytes: Uint8Array, at: number): Promi
   if (from < bytes.length) await file.write(from === 0 ? bytes : bytes.subarray(from), at + from);
 }
 
+/** What is under way, to be closed whatever comes of it. */
+interface Under {
+  source?: OpenFile;
+  staged?: OpenFile;
+  keeper?: PartKeeper;
+}
+
 export async function fetchFile(order: FetchOrder, context: FetchContext): Promise<FetchOutcome> {
-  const { remote, local, anchors } = context;
+  const { local } = context;
   const stage = `${OWN_FOLDER}/stage/${order.slot}`;
-  let source: OpenFile | undefined;
-  let staged: OpenFile | undefined;
-  let good = false;
+  const under: Under = {};
+  /** A part lies there that is known, or will be in a moment. */
+  const isKept = (): boolean => under.keeper?.told ?? order.part != null;
+  let outcome: FetchOutcome | null = null;
   try {
-    source = await remote.openRead(order.path);
-    const before = await source.stat();
-    if (before.kind !== 'file') return { kind: 'stale', saw: entryFromStat(before, { anchors, rootDev: null }) };
-    await staging(dropIfThere(local, stage));
-    staged = await staging(local.create(stage, 0o600));
-    const { hash, bytes } = await copy(source, staged, before.size, order, context);
-    const after = await source.stat();
-    if (bytes !== before.size || !heldStill(before, after)) {
-      return { kind: 'stale', saw: entryFromStat(after, { anchors, rootDev: null }) };
-    }
-    await staging(staged.truncate(before.size));
-    await staging(staged.chmod(before.mode));
-    await staging(staged.sync());
-    await staging(staged.setMtime(before.mtimeNs));
-    const shown = await staging(staged.stat());
-    await staging(staged.close());
-    good = true;
-    return { kind: 'staged', remote: fileStat(after), staged: fileStat(shown), hash };
+    outcome = await fetchInto(stage, under, order, context);
   } catch (error) {
-    return await failed(error, order, context);
+    outcome = await failed(error, isKept(), order, context);
   } finally {
-    await source?.close();
-    await staged?.close();
+    // ORDER: what is told beside is told before the answer, and no descriptor is closed under it.
+    await under.keeper?.over().catch(() => undefined);
+    await under.source?.close();
+    await under.staged?.close();
+    const left = outcome === null || outcome.kind === 'broken-off' ? !isKept() : outcome.kind !== 'staged';
     // A full disk must not stay full by half a file.
-    if (!good && staged !== undefined) await dropIfThere(local, stage);
+    if (left && (under.staged !== undefined || order.part != null)) await dropIfThere(local, stage);
   }
+  return outcome;
+}
+
+async function fetchInto(stage: string, under: Under, order: FetchOrder, context: FetchContext): Promise<FetchOutcome> {
+  const { remote, anchors } = context;
+  const stale = (stat: RawStat): FetchOutcome => ({
+    kind: 'stale',
+    saw: entryFromStat(stat, { anchors, rootDev: null }),
+  });
+  const source = await remote.openRead(order.path);
+  under.source = source;
+  const before = await source.stat();
+  if (before.kind !== 'file') return stale(before);
+  const begun = await begin(stage, before, order, context);
+  const staged = begun.file;
+  under.staged = staged;
+  const { hash, bytes } = await copy(source, begun, before, under, order, context);
+  const after = await source.stat();
+  if (bytes !== before.size || !heldStill(before, after)) return stale(after);
+  await staging(staged.truncate(before.size));
+  await staging(staged.chmod(before.mode));
+  await staging(staged.sync());
+  await staging(staged.setMtime(before.mtimeNs));
+  const shown = await staging(staged.stat());
+  await staging(staged.close());
+  return { kind: 'staged', remote: fileStat(after), staged: fileStat(shown), hash };
+}
+
+/** Goes on with what is there of this version, or begins anew. */
+async function begin(stage: string, version: RawStat, order: FetchOrder, { local }: FetchContext): Promise<BegunFile> {
+  const known = await reopenPart(local, stage, order.part ?? null, version);
+  if (known !== null) return known;
+  await staging(dropIfThere(local, stage));
+  return { file: await staging(local.create(stage, 0o600)), hash: createHash('sha256'), bytes: 0 };
 }
 
 async function copy(
   source: OpenFile,
-  staged: OpenFile,
-  size: number,
+  begun: BegunFile,
+  version: RawStat,
+  under: Under,
   order: FetchOrder,
   context: FetchContext,
 ): Promise<{ readonly hash: string; readonly bytes: number }> {
-  const { clock, signal, progress, pacer = createPacer(clock) } = context;
-  const hash = createHash('sha256');
-  const bytes = await readInOrder(source, size, async (piece, at) => {
+  const { clock, signal, progress, pacer = createPacer(clock), steps = STEPS } = context;
+  const { file, hash, bytes: from } = begun;
+  const keeper = createPartKeeper({
+    file,
+    version,
+    every: clock.now() - Number(version.mtimeNs / 1_000_000n) < steps.settled ? Infinity : steps.part,
+    from,
+    tell: (part) => progress?.(part.bytes, part),
+  });
+  under.keeper = keeper;
+  const each = async (piece: Uint8Array, at: number): Promise<void> => {
     signal?.throwIfAborted();
     hash.update(piece);
-    await staging(writeSparse(staged, piece, at));
+    await staging(writeSparse(file, piece, at));
     const done = at + piece.length;
+    await staging(keeper.reached(done, hash));
     progress?.(done);
     if (order.limit !== null) await pacer.moved(piece.length, order.limit, signal);
-  });
+  };
+  const bytes = await readInOrder(source, version.size, each, { from, range: steps.range });
+  await staging(keeper.over());
   return { hash: hash.digest('hex'), bytes };
 }
 
-async function failed(error: unknown, order: FetchOrder, context: FetchContext): Promise<FetchOutcome> {
+async function failed(
+  error: unknown,
+  isKept: boolean,
+  order: FetchOrder,
+  context: FetchContext,
+): Promise<FetchOutcome> {
   const { path } = order;
   if (error instanceof StageError) return { kind: 'failed', problem: writeProblem('local', path, error.code) };
   throwIfLost(error);
   if (!(error instanceof FsError)) throw error;
-  if (!isElsewhere(error.code)) return { kind: 'failed', problem: readProblem('remote', path, error.code) };
+  if (!isElsewhere(error.code)) {
+    const problem = readProblem('remote', path, error.code);
+    return { kind: isKept && problem.code === 'unreadable' ? 'broken-off' : 'failed', problem };
+  }
   const saw: Entry = await entryOf(context.remote, path, await entryContext(context.remote, context.anchors));
   return { kind: 'stale', saw };
 }

@@ -92,6 +92,8 @@ export interface FsPort {
   setLinkAtime(path: string, atimeNs: bigint): Promise<void>;
   /** Read-only, regular files only (EISDIR, ELOOP, ENXIO else), never blocks on a fifo. */
   openRead(path: string): Promise<OpenFile>;
+  /** As `openRead`, for writing, too. */
+  reopen(path: string): Promise<OpenFile>;
   /** New file for writing; EEXIST if there is one. */
   create(path: string, mode: number): Promise<OpenFile>;
   /** Does any process have the file open for writing? */

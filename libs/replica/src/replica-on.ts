@@ -2,7 +2,7 @@
 import { type Anchors, OWN_FOLDER, type RelPath, type StepOutcome } from '@lazysync/event-model';
 import type { Clock } from '@lazysync/ops';
 import { look, mapParallel } from './entry-of.ts';
-import { fetchFile } from './fetch.ts';
+import { type FetchSteps, fetchFile } from './fetch.ts';
 import { freshLook } from './fresh-look.ts';
 import type { FsPort } from './fs-port.ts';
 import { hashFile } from './hash.ts';
@@ -11,7 +11,7 @@ import { makeStubs, stubsTogether } from './make-many.ts';
 import { createPacer } from './pacer.ts';
 import { recover } from './recover.ts';
 import { removeTree } from './remove-tree.ts';
-import type { Replica } from './replica.ts';
+import type { Replica, TellProgress } from './replica.ts';
 import { transition } from './transition.ts';
 import { dropName, stagePath, type TreeContext, uploadStagePath } from './tree-context.ts';
 import { makeStageFolders, stageUpload } from './upload.ts';
@@ -30,8 +30,9 @@ export interface ReplicaOptions {
   readonly exact: boolean;
   /** The root's marker and what its file system can do. */
   readonly root: Pick<Replica, 'prepare' | 'check'>;
-  /** Bytes of a fetch so far. */
-  readonly progress?: (slot: string, bytes: number) => void;
+  readonly progress?: TellProgress;
+  /** Of fetches; left out: what suits a mount. */
+  readonly steps?: FetchSteps;
   readonly close: () => Promise<void>;
 }
 
@@ -91,7 +92,8 @@ export function createReplica(options: ReplicaOptions): Replica {
         anchors: anchors(),
         clock,
         pacer: down,
-        ...(progress === undefined ? {} : { progress: (bytes: number) => progress(order.slot, bytes) }),
+        ...(options.steps === undefined ? {} : { steps: options.steps }),
+        progress: (bytes, part) => progress?.(order.slot, bytes, part),
       });
     },
     discard: async (slots) => {

@@ -66,13 +66,29 @@ export type StageOutcome =
   | { readonly kind: 'stale'; readonly saw: Entry }
   | { readonly kind: 'failed'; readonly problem: Problem };
 
+/** What is surely staged of a download that is not whole yet: a later try goes on from there. */
+export interface StagedPart {
+  /** So many from the beginning lie in the stage file, and on the disk. */
+  readonly bytes: number;
+  /** sha256 of them, hex. */
+  readonly hash: string;
+  /** The version that they are of. */
+  readonly size: number;
+  readonly mtimeNs: bigint;
+}
+
 export interface FetchOrder {
   readonly path: RelPath;
   /** File name in the local stage folder; partial content of an earlier try may lie there. */
   readonly slot: string;
   /** Bytes per second, or null. */
   readonly limit: number | null;
+  /** What was told of an earlier try; it is gone on with if it is there, and the remote has that version still. */
+  readonly part?: StagedPart | null;
 }
+
+/** `bytes` have come; `part`: told whenever more of it is on the disk. */
+export type TellProgress = (slot: string, bytes: number, part?: StagedPart) => void;
 
 export type FetchOutcome =
   | {
@@ -83,6 +99,8 @@ export type FetchOutcome =
       readonly hash: string;
     }
   | { readonly kind: 'stale'; readonly saw: Entry }
+  /** Reading failed on the way. The part that was told stays, and can be gone on with. */
+  | { readonly kind: 'broken-off'; readonly problem: Problem }
   | { readonly kind: 'failed'; readonly problem: Problem };
 
 export type RootState =

@@ -9,7 +9,7 @@ import { conflictPath } from '@lazysync/action-table';
 import { openBase } from '@lazysync/base';
 import { anchorOf, type Changeset, type SyncEvent } from '@lazysync/event-model';
 import { systemClock } from '@lazysync/ops';
-import { createDiskFs, createReplica, type Replica } from '@lazysync/replica';
+import { createDiskFs, createReplica, type Replica, type TellProgress } from '@lazysync/replica';
 import { createHolds, createHydration, type PairPorts, workPair } from '@lazysync/sync-worker/pair';
 import { createPoints, type Death, type Points } from './points.ts';
 import { type Abilities, wrapBase, wrapFs } from './wrap.ts';
@@ -123,11 +123,23 @@ export async function boot(
   };
   const base = wrapBase(realBase, points);
   let slots = 0;
+  const progress = new Set<TellProgress>();
   const ports: PairPorts = {
     pair: 'crash',
     base,
     local: createReplica({ ...shared, side: 'local', fs: localFs.fs, peer: remoteFs.fs, exact: true }),
-    remote: createReplica({ ...shared, side: 'remote', fs: remoteFs.fs, peer: localFs.fs, exact: false }),
+    remote: createReplica({
+      ...shared,
+      side: 'remote',
+      fs: remoteFs.fs,
+      peer: localFs.fs,
+      exact: false,
+      // A big file is a few parts, each of them written down.
+      steps: { range: 128 << 10, part: 1 << 20, settled: 3_000 },
+      progress: (slot, bytes, part) => {
+        if (part !== undefined) for (const listen of progress) listen(slot, bytes, part);
+      },
+    }),
     policy: {
       localRoot: world.local,
       remoteRoot: world.remote,
@@ -151,6 +163,7 @@ export async function boot(
     minFree: 0,
     freeBytes: async () => Infinity,
     downloads: 1,
+    onProgress: (listen) => void progress.add(listen),
     timers: {
       now: () => performance.now(),
       after(ms, call) {

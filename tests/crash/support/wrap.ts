@@ -96,7 +96,7 @@ export function wrapFs(real: FsPort, side: string, points: Points, abilities: Ab
       const act = async (): Promise<unknown> => {
         if (lacks !== undefined) throw new FsError(lacks, key, String(args[0]));
         const found = await method(...args);
-        return key === 'create' || key === 'openRead'
+        return key === 'create' || key === 'openRead' || key === 'reopen'
           ? wrapFile(found as OpenFile, `${side} ${String(args[0])}`, points, opened)
           : found;
       };

@@ -19,6 +19,13 @@ export interface Status {
   readonly state: string;
   readonly queued: number;
   readonly transfers: number;
+  readonly transferList: readonly {
+    readonly path: string;
+    readonly direction: string;
+    readonly state: string;
+    readonly bytes: number;
+    readonly size: number;
+  }[];
   readonly entries: number;
   readonly directories: number;
   readonly stubs: number;

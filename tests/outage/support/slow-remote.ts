@@ -60,6 +60,11 @@ export class SlowRemote {
     return (JSON.parse(this.#run('stats')) as { up_bytes: number }).up_bytes;
   }
 
+  /** Bytes that the server sent since `resetStats`. */
+  received(): number {
+    return (JSON.parse(this.#run('stats')) as { down_bytes: number }).down_bytes;
+  }
+
   resetStats(): void {
     this.#run('reset-stats');
   }

@@ -27,6 +27,7 @@ import {
   RemoteOffline,
   type Replica,
   type RootState,
+  type TellProgress,
 } from '@lazysync/replica';
 import { createHolds, createHydration, type PairPorts, type WorkingPair, workPair } from '@lazysync/sync-worker/pair';
 import { isOwnPath } from './census.ts';
@@ -147,6 +148,7 @@ export class Client {
   }
   private pendingRemote = new Set<(error: Error) => void>();
   private remoteReplica: Replica | null = null;
+  private readonly progress = new Set<TellProgress>();
   private hints = new Map<string, ChangeEvent>();
   private late: SyncEvent[] = [];
   private flushing = false;
@@ -306,6 +308,12 @@ export class Client {
         prepare: () => Promise.reject(new Error('the roots are prepared')),
         check,
       },
+      progress: (slot, bytes, part) => {
+        if (part !== undefined) this.count('part kept');
+        for (const listen of this.progress) listen(slot, bytes, part);
+      },
+      // Contents are a few dozen bytes long: a download is some pieces, too.
+      steps: { range: 8, part: 8, settled: this.it.mount.stepNs > 1n ? 3_000 : 1 },
       close: () => Promise.resolve(),
     });
   }
@@ -344,7 +352,10 @@ export class Client {
       stage: (order) => call((it) => it.stage(order)),
       carryOut: (orders) => call((it) => it.carryOut(orders)),
       recover: (orders) => call((it) => it.recover(orders)),
-      fetch: (order) => call((it) => it.fetch(order)),
+      fetch: (order) => {
+        if (order.part != null) this.count('download gone on with');
+        return call((it) => it.fetch(order));
+      },
       discard: (slots) => call((it) => it.discard(slots)),
       purge: (slots) => call((it) => it.purge(slots)),
       close: () => Promise.resolve(),
@@ -465,6 +476,11 @@ export class Client {
       minFree: 0,
       freeBytes: () => Promise.resolve(Infinity),
       downloads: 2,
+      onProgress: (listen) => {
+        this.progress.add((slot, bytes, part) => {
+          if (!owner.dead) listen(slot, bytes, part);
+        });
+      },
       timers: {
         now: () => this.now(),
         after: (ms, act) => scheduler.after(owner, ms, act),

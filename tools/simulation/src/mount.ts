@@ -259,6 +259,7 @@ export class Mount {
           this.tree.find(path, 'setLinkAtime').atimeNs = atimeNs;
         }),
       openRead: (path) => turn(() => open(path, this.file(path))),
+      reopen: (path) => turn(() => open(path, this.file(path))),
       create: (path, mode) =>
         turn(() => {
           this.check('create', path);

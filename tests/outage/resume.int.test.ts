@@ -1,0 +1,105 @@
+/**
+ * A download that is broken off in the middle goes on after it: the bytes that the server sends are counted. The worker
+ * and its endpoint are killed; `npm run test:outage` resets the connection under them, too, and changes the remote meanwhile.
+ */
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Lab, type Status } from '../e2e/support/lab.ts';
+import { filesUnder, hashFile } from '../e2e/support/trees.ts';
+import { waitFor } from '../e2e/support/wait-for.ts';
+import { noMounts, SlowRemote } from './support/slow-remote.ts';
+
+const MIB = 1 << 20;
+const SIZE = 40 * MIB;
+/** So much has come when it is broken off. */
+const HALF = 18 * MIB;
+/** What comes again at most: since the last part, what was under way then, and what everything else costs. */
+const AGAIN = 12 * MIB;
+const ALL = process.env.LAZYSYNC_OUTAGE === 'all';
+const LIMIT = 300_000;
+
+let slow: SlowRemote;
+let lab: Lab;
+
+const isFile = (full: string): boolean => fs.lstatSync(full, { throwIfNoEntry: false })?.isFile() ?? false;
+const transfer = (): Status['transferList'][number] | undefined => lab.status().transferList[0];
+
+/** One byte of the stub: reading all of it would move it over the link a second time. */
+async function begin(): Promise<void> {
+  let opened = -Infinity;
+  await waitFor('the download is half done', 60_000, () => {
+    if (Date.now() - opened > 5_000 && lab.status().transfers === 0) {
+      opened = Date.now();
+      spawnSync('head', ['-c', '1', lab.l('big')]);
+    }
+    const now = transfer();
+    if (now !== undefined) expect(now).toMatchObject({ path: 'big', direction: 'down', size: SIZE });
+    return (now?.bytes ?? 0) > HALF;
+  });
+}
+
+async function committed(): Promise<void> {
+  await waitFor('the copy', 120_000, () => isFile(lab.l('big')));
+  expect(hashFile(lab.l('big'))).toBe(hashFile(slow.b('big')));
+  await waitFor('rest', 60_000, () => lab.status().state === 'idle');
+  expect(filesUnder(lab.l('.lazysync/stage'))).toEqual([]);
+}
+
+describe.skipIf(noMounts !== null)(`a download goes on${noMounts === null ? '' : ` (skipped: ${noMounts})`}`, () => {
+  beforeEach(async () => {
+    slow = new SlowRemote('--rtt', '10ms', '--mbit', '60', '--opts', 'dcache_timeout=1');
+    lab = new Lab('resume', slow.remote);
+    fs.writeFileSync(slow.b('big'), randomBytes(SIZE));
+    fs.utimesSync(slow.b('big'), 1_600_000_000, 1_600_000_000);
+    await lab.up();
+  }, 300_000);
+  afterEach(async () => {
+    await lab.close();
+    slow.down();
+  }, 120_000);
+
+  test('after the worker and its endpoint were killed', { timeout: LIMIT }, async () => {
+    await begin();
+    slow.resetStats();
+    for (const pid of [...lab.pids('sync-worker'), ...lab.pids('endpoint')]) process.kill(pid, 'SIGKILL');
+    const [left] = filesUnder(lab.l('.lazysync/stage'));
+    expect(left).toBeDefined();
+    await committed();
+    const received = slow.received();
+    process.stdout.write(`killed: ${(received / MIB).toFixed(1)} MiB came after that, of ${SIZE / MIB}\n`);
+    expect(received).toBeLessThan(SIZE - HALF + AGAIN);
+  });
+
+  test.runIf(ALL)(
+    'after the whole program was killed, and not when the remote has another version',
+    {
+      timeout: LIMIT,
+    },
+    async () => {
+      await begin();
+      const all = [...lab.pids('sync-worker'), ...lab.pids('watcher'), ...lab.pids('endpoint'), lab.pid];
+      for (const pid of all) process.kill(pid, 'SIGKILL');
+      await waitFor('up is dead', 5_000, () => !fs.existsSync(`/proc/${lab.pid}`) || null);
+      fs.writeFileSync(slow.b('big'), randomBytes(SIZE));
+      fs.utimesSync(slow.b('big'), 1_700_000_000, 1_700_000_000);
+      slow.resetStats();
+      await lab.up();
+      // The new version is a stub, or, where the old one was asked for before it was seen, a copy of the new one.
+      spawnSync('head', ['-c', '1', lab.l('big')]);
+      await committed();
+      expect(slow.received()).toBeGreaterThan(SIZE);
+    },
+  );
+
+  test.runIf(ALL)('after the connection was reset', { timeout: LIMIT }, async () => {
+    await begin();
+    slow.resetStats();
+    slow.drop();
+    await committed();
+    const received = slow.received();
+    process.stdout.write(`reset: ${(received / MIB).toFixed(1)} MiB came after that, of ${SIZE / MIB}\n`);
+    expect(received).toBeLessThan(SIZE - HALF + AGAIN);
+  });
+});
