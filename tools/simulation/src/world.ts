@@ -140,8 +140,9 @@ export function createWorld(history: History, options: RunOptions = {}) {
       case 'written': {
         const paths = tree.pathsOf(act.node);
         if (act.before !== '') census.destroyed(act.before);
-        // Into a file that the users themselves have removed: gone when it is closed, as everywhere.
-        if (act.node.nlink === 0 && removedByUser.has(act.node)) break;
+        // Into a file that the users themselves have removed: gone when it is closed, as everywhere. A stage name of ours
+        // may outlive theirs for moments.
+        if (removedByUser.has(act.node) && paths.every((path) => path.startsWith('.lazysync/stage/'))) break;
         // In the same second and of the same size: nothing but its content tells it from the version before.
         const { text, mtimeNs } = act.node;
         const alike = history.coarse && tree === remote && text.length === act.before.length;
