@@ -14,7 +14,8 @@ let achieved = false;
 export function tellAchieved(): void {
   if (achieved || !process.connected) return;
   achieved = true;
-  process.send?.(ACHIEVED);
+  // RACE: a supervisor that is just being killed is told nothing any more.
+  process.send?.(ACHIEVED, undefined, undefined, () => undefined);
 }
 
 /** For the supervisor. */
