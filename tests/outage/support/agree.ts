@@ -13,5 +13,6 @@ export async function agree(lab: Lab, deadlineMs = 60_000): Promise<void> {
   lab.wait(60);
   expect(differences(lab.local, lab.remote)).toEqual([]);
   lab.wait(60);
-  for (const root of [lab.local, lab.remote]) expect(filesUnder(path.join(root, '.lazysync/stage'))).toEqual([]);
+  for (const root of [lab.local, lab.remote])
+    expect(`staged: ${filesUnder(path.join(root, '.lazysync/stage')).join(' ')}`).toBe('staged: ');
 }
