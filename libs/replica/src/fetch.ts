@@ -9,6 +9,7 @@ import { createPacer, type Pacer } from './pacer.ts';
 import { RANGE, readInOrder } from './read-in-order.ts';
 import type { FetchOrder, FetchOutcome, StagedPart } from './replica.ts';
 import { type BegunFile, createPartKeeper, type PartKeeper, reopenPart } from './staged-part.ts';
+import { writeSparse } from './write-sparse.ts';
 
 export interface FetchContext {
   readonly remote: FsPort;
@@ -35,10 +36,6 @@ export interface FetchSteps {
 /** What is lost by a break is seconds of any link; more often would only keep the disk busy. */
 const STEPS: FetchSteps = { range: RANGE, part: 4 << 20, settled: 3_000 };
 
-/** Runs of zeros of this size stay holes. */
-const BLOCK = 64 * 1024;
-const ZEROS = Buffer.alloc(BLOCK);
-
 /** Marks what failed on the local side, so that a problem names the right one. */
 class StageError extends Error {
   readonly code: string;
@@ -62,22 +59,6 @@ async function dropIfThere(fs: FsPort, path: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof FsError) || error.code !== 'ENOENT') throw error;
   }
-}
-
-function isZeros(bytes: Uint8Array): boolean {
-  return bytes[0] === 0 && Buffer.compare(bytes, ZEROS.subarray(0, bytes.length)) === 0;
-}
-
-/** Writes a piece without its blocks of zeros. */
-async function writeSparse(file: OpenFile, bytes: Uint8Array, at: number): Promise<void> {
-  let from = 0;
-  for (let block = 0; block < bytes.length; block += BLOCK) {
-    const end = Math.min(block + BLOCK, bytes.length);
-    if (end - block < BLOCK || !isZeros(bytes.subarray(block, end))) continue;
-    if (block > from) await file.write(bytes.subarray(from, block), at + from);
-    from = end;
-  }
-  if (from < bytes.length) await file.write(from === 0 ? bytes : bytes.subarray(from), at + from);
 }
 
 /** What is under way, to be closed whatever comes of it. */

@@ -19,6 +19,7 @@ import {
   tidyName,
   uploadStagePath,
 } from './tree-context.ts';
+import { type Written, writeSparse } from './write-sparse.ts';
 
 type UploadStep = Extract<Step, { kind: 'upload' }>;
 type CopyStep = Extract<Step, { kind: 'copy' }>;
@@ -41,23 +42,30 @@ function unchanged(before: RawStat, after: RawStat): boolean {
 /** Between two looks at the source: a file that has changed is not read to its end. */
 const LOOK_AFTER = 64 * CHUNK;
 
-/** null: the source is another one by now. */
+/** null: the source is another one by now. `dense`: zeros are written, too. */
 async function copyBytes(
   from: OpenFile,
   to: OpenFile,
   before: RawStat,
+  dense: boolean,
   moved: (bytes: number, done: number) => Promise<void>,
 ): Promise<string | null> {
   const hash = createHash('sha256');
   const buffer = new Uint8Array(CHUNK);
+  let open = false;
   for (let at = 0; ; ) {
     const count = await from.read(buffer, at);
-    if (count === 0) return hash.digest('hex');
+    if (count === 0) {
+      if (open) await to.truncate(at);
+      return hash.digest('hex');
+    }
     const bytes = buffer.subarray(0, count);
     hash.update(bytes);
-    await to.write(bytes, at);
+    if (dense) await to.write(bytes, at);
+    const written: Written = dense ? { count, open: false } : await writeSparse(to, bytes, at);
+    open = written.open;
     at += count;
-    await moved(count, at);
+    await moved(written.count, at);
     if (at % LOOK_AFTER === 0 && !unchanged(before, await from.stat())) return null;
   }
 }
@@ -92,18 +100,36 @@ async function makeFolder(fs: FsPort, path: string): Promise<void> {
   }
 }
 
+type StageWish = Pick<Order, 'slot' | 'limit'>;
+
 /** The bytes of `source` in a new stage file; null: the source was another one before, or changed while it was read. */
 async function stageFrom(
   it: TreeContext,
-  { slot, limit }: Pick<Order, 'slot' | 'limit'>,
+  wish: StageWish,
   source: OpenFile,
   expected: (raw: RawStat) => boolean,
+): Promise<StagedUpload | null> {
+  try {
+    return await stageOnce(it, wish, source, expected, false);
+  } catch (error) {
+    // Some mounts take what is written only from the beginning to the end (rclone without a cache).
+    if (!isUnsupported(error, 'ESPIPE', 'EPERM')) throw error;
+    return await stageOnce(it, wish, source, expected, true);
+  }
+}
+
+async function stageOnce(
+  it: TreeContext,
+  { slot, limit }: StageWish,
+  source: OpenFile,
+  expected: (raw: RawStat) => boolean,
+  dense: boolean,
 ): Promise<StagedUpload | null> {
   const before = await source.stat();
   if (!expected(before)) return null;
   const staged = await createStage(it, slot, before.mode);
   try {
-    const hash = await copyBytes(source, staged, before, (bytes, done) => it.moved(slot, bytes, done, limit));
+    const hash = await copyBytes(source, staged, before, dense, (bytes, done) => it.moved(slot, bytes, done, limit));
     const after = await source.stat();
     if (hash === null || !unchanged(before, after)) return null;
     await staged.sync();
