@@ -10,6 +10,8 @@ import { checkRoot } from './guards.ts';
 import { PairHeld } from './holds.ts';
 import { type PairPorts, processTimers } from './ports.ts';
 import { everySoOften } from './progress.ts';
+import { tooLarge } from './room-for.ts';
+import { createRowWatch } from './row-watch.ts';
 
 /** A file that changes under every fetch is left for the next access or scan. */
 const MAX_TRIES = 5;
@@ -56,6 +58,7 @@ function downLimit({ limit }: PairPorts): number | null {
 export function createTransfers(ports: PairPorts): Transfers {
   const { base } = ports;
   const jobs = new Map<string, Job>();
+  const rows = createRowWatch(base);
   const byPath = new Map<RelPath, string>();
   const queue: string[] = [];
   const running = new Set<Promise<void>>();
@@ -93,29 +96,21 @@ export function createTransfers(ports: PairPorts): Transfers {
     // ORDER: the stage file first: if that fails, the transfer is still known, and whoever wanted it gone tries again.
     await ports.local.discard([id]);
     base.dropTransfer(id);
+    rows.forget(id);
     jobs.delete(id);
     if (job?.transfer.state === 'staged') uncommitted--;
     if (job !== undefined) byPath.delete(job.transfer.path);
   }
 
-  /** Room is kept for what is under way. */
-  async function tooLarge({ path, remote, part }: Transfer): Promise<Problem | null> {
-    const free = await ports.freeBytes();
-    const needed = remote.size - (part?.bytes ?? 0);
-    const room = free - Math.max(runningBytes - (part?.bytes ?? 0), needed) - ports.minFree;
-    if (room >= 0) return null;
-    const message = `Not downloaded: ${needed} bytes are needed and ${ports.minFree} are to stay free in local, where ${free} are free.`;
-    return { code: 'no-space', path, side: 'local', message };
-  }
-
   async function fetchOnce(job: Job): Promise<void> {
     const { transfer } = job;
-    const short = await tooLarge(transfer);
-    if (short !== null) {
-      base.putProblem(short, ports.now());
-      await forget(transfer.id);
-      return;
-    }
+    if (rows.changed(transfer.id, transfer.path)?.now === null) return forget(transfer.id);
+    const giveUp = (problem: Problem): Promise<void> => {
+      base.putProblem(problem, ports.now());
+      return forget(transfer.id);
+    };
+    const short = await tooLarge(ports, transfer, runningBytes);
+    if (short !== null) return giveUp(short);
     // RACE: unmounted between this and the open: what lies there then is shown until the next look at the remote.
     await checkRoot(ports, 'remote');
     const { id: slot, path, part = null } = transfer;
@@ -135,6 +130,7 @@ export function createTransfers(ports: PairPorts): Transfers {
         return;
       }
       case 'stale':
+      case 'left-off':
         if (++job.tries < MAX_TRIES) {
           put({ ...transfer, state: 'queued', part: null, bytes: 0 }, job.tries);
           queue.push(transfer.id);
@@ -142,20 +138,14 @@ export function createTransfers(ports: PairPorts): Transfers {
         }
         await forget(transfer.id);
         return;
-      case 'broken-off': {
+      case 'broken-off':
         // What gets on, however slowly, is not given up.
         if ((job.transfer.part?.bytes ?? 0) > (part?.bytes ?? 0)) Object.assign(job, { tries: 0, broken: 0 });
-        if (++job.tries < MAX_TRIES) {
-          tryLater(job, outcome.problem);
-          return;
-        }
-        base.putProblem(outcome.problem, ports.now());
-        await forget(transfer.id);
+        if (++job.tries < MAX_TRIES) tryLater(job, outcome.problem);
+        else await giveUp(outcome.problem);
         return;
-      }
       case 'failed':
-        base.putProblem(outcome.problem, ports.now());
-        await forget(transfer.id);
+        await giveUp(outcome.problem);
     }
   }
 
@@ -166,7 +156,18 @@ export function createTransfers(ports: PairPorts): Transfers {
     if (part === undefined && !isDue(slot)) return;
     job.transfer = { ...job.transfer, state: 'running', bytes, ...(part === undefined ? {} : { part }) };
     base.putTransfer(job.transfer);
+    leaveOffIfOver(job.transfer);
   });
+
+  /** Its file is gone, or another one by now. */
+  function leaveOffIfOver({ id, path }: Transfer): void {
+    const changed = rows.changed(id, path);
+    if (changed === null) return;
+    ports.remote
+      .leaveOff(id, changed.now)
+      // The fetch itself says what is the matter with the remote.
+      .catch((error: unknown) => ports.log('debug', 'a download could not be left off', { err: error }));
+  }
 
   async function run(id: string): Promise<void> {
     const job = jobs.get(id);

@@ -159,6 +159,7 @@ export function enterEndpoint(host: EndpointHost, options: RoomOptions): Endpoin
     carryOut: (orders) => call('carryOut', orders),
     recover: (orders) => call('recover', orders),
     fetch: (order) => call('fetch', order),
+    leaveOff: (slot, unless) => call('leaveOff', slot, unless),
     discard: (slots) => call('discard', slots),
     purge: (slots) => call('purge', slots),
     watch(listener) {

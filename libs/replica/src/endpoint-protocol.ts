@@ -23,6 +23,7 @@ export const REPLICA_CALLS = [
   'carryOut',
   'recover',
   'fetch',
+  'leaveOff',
   'discard',
   'purge',
 ] as const satisfies readonly (keyof Replica)[];

@@ -18,7 +18,10 @@ export interface FetchContext {
   readonly clock: Clock;
   /** Bytes that have come so far; called for each piece, and with `part` when that much of it can be gone on with. */
   readonly progress?: (bytes: number, part?: StagedPart) => void;
+  /** Aborted with `LeftOff` when nobody wants it any more. */
   readonly signal?: AbortSignal;
+  /** It is open, and this version is read. */
+  readonly begun?: (version: RawStat) => void;
   /** Of all fetches together; left out: of this one alone. */
   readonly pacer?: Pacer;
   readonly steps?: FetchSteps;
@@ -35,6 +38,18 @@ export interface FetchSteps {
 
 /** What is lost by a break is seconds of any link; more often would only keep the disk busy. */
 const STEPS: FetchSteps = { range: RANGE, part: 4 << 20, settled: 3_000 };
+
+/** Why a fetch ends that nobody wants any more. */
+export class LeftOff extends Error {}
+
+/** The remote has another version by now. */
+class Changed extends Error {
+  readonly now: RawStat;
+  constructor(now: RawStat) {
+    super('changed while it was read');
+    this.now = now;
+  }
+}
 
 /** Marks what failed on the local side, so that a problem names the right one. */
 class StageError extends Error {
@@ -66,6 +81,41 @@ interface Under {
   source?: OpenFile;
   staged?: OpenFile;
   keeper?: PartKeeper;
+  looker?: Looker;
+}
+
+/** Between two looks at the source: a file that has changed is not read to its end. */
+const LOOK_AFTER = 16 << 20;
+
+interface Looker {
+  /** Throws `Changed` when that was seen. */
+  reached(bytes: number): void;
+  over(): Promise<void>;
+}
+
+/** Looks beside the reading, so that nothing waits for the round trip. */
+function createLooker(source: OpenFile, version: RawStat, from: number): Looker {
+  let last = from;
+  let changed: RawStat | null = null;
+  let under: Promise<void> | null = null;
+  return {
+    reached(bytes) {
+      if (changed !== null) throw new Changed(changed);
+      if (under !== null || bytes - last < LOOK_AFTER) return;
+      last = bytes;
+      under = source
+        .stat()
+        .then((now) => {
+          if (!heldStill(version, now)) changed = now;
+        })
+        // Whatever is the matter with the remote shows when it is read on, too.
+        .catch(() => undefined)
+        .finally(() => {
+          under = null;
+        });
+    },
+    over: async () => under ?? undefined,
+  };
 }
 
 export async function fetchFile(order: FetchOrder, context: FetchContext): Promise<FetchOutcome> {
@@ -82,6 +132,7 @@ export async function fetchFile(order: FetchOrder, context: FetchContext): Promi
   } finally {
     // ORDER: what is told beside is told before the answer, and no descriptor is closed under it.
     await under.keeper?.over().catch(() => undefined);
+    await under.looker?.over();
     await under.source?.close();
     await under.staged?.close();
     const left = outcome === null || outcome.kind === 'broken-off' ? !isKept() : outcome.kind !== 'staged';
@@ -91,22 +142,23 @@ export async function fetchFile(order: FetchOrder, context: FetchContext): Promi
   return outcome;
 }
 
+function staleBy(now: RawStat, { anchors }: FetchContext): FetchOutcome {
+  return { kind: 'stale', saw: entryFromStat(now, { anchors, rootDev: null }) };
+}
+
 async function fetchInto(stage: string, under: Under, order: FetchOrder, context: FetchContext): Promise<FetchOutcome> {
-  const { remote, anchors } = context;
-  const stale = (stat: RawStat): FetchOutcome => ({
-    kind: 'stale',
-    saw: entryFromStat(stat, { anchors, rootDev: null }),
-  });
+  const { remote } = context;
   const source = await remote.openRead(order.path);
   under.source = source;
   const before = await source.stat();
-  if (before.kind !== 'file') return stale(before);
+  if (before.kind !== 'file') return staleBy(before, context);
+  context.begun?.(before);
   const begun = await begin(stage, before, order, context);
   const staged = begun.file;
   under.staged = staged;
   const { hash, bytes } = await copy(source, begun, before, under, order, context);
   const after = await source.stat();
-  if (bytes !== before.size || !heldStill(before, after)) return stale(after);
+  if (bytes !== before.size || !heldStill(before, after)) return staleBy(after, context);
   await staging(staged.truncate(before.size));
   await staging(staged.chmod(before.mode));
   await staging(staged.sync());
@@ -142,8 +194,11 @@ async function copy(
     tell: (part) => progress?.(part.bytes, part),
   });
   under.keeper = keeper;
+  const looker = createLooker(source, version, from);
+  under.looker = looker;
   const each = async (piece: Uint8Array, at: number): Promise<void> => {
     signal?.throwIfAborted();
+    looker.reached(at);
     hash.update(piece);
     await staging(writeSparse(file, piece, at));
     const done = at + piece.length;
@@ -163,6 +218,8 @@ async function failed(
   context: FetchContext,
 ): Promise<FetchOutcome> {
   const { path } = order;
+  if (error instanceof LeftOff) return { kind: 'left-off' };
+  if (error instanceof Changed) return staleBy(error.now, context);
   if (error instanceof StageError) return { kind: 'failed', problem: writeProblem('local', path, error.code) };
   throwIfLost(error);
   if (!(error instanceof FsError)) throw error;

@@ -2,9 +2,9 @@
 import { type Anchors, OWN_FOLDER, type RelPath, type StepOutcome } from '@lazysync/event-model';
 import type { Clock } from '@lazysync/ops';
 import { look, mapParallel } from './entry-of.ts';
-import { type FetchSteps, fetchFile } from './fetch.ts';
+import { type FetchSteps, fetchFile, LeftOff } from './fetch.ts';
 import { freshLook } from './fresh-look.ts';
-import type { FsPort } from './fs-port.ts';
+import type { FsPort, RawStat } from './fs-port.ts';
 import { hashFile } from './hash.ts';
 import { list } from './listing.ts';
 import { makeStubs, stubsTogether } from './make-many.ts';
@@ -36,10 +36,17 @@ export interface ReplicaOptions {
   readonly close: () => Promise<void>;
 }
 
+interface Fetching {
+  readonly over: AbortController;
+  /** The version that is read; null: it is not open yet. */
+  version: RawStat | null;
+}
+
 export function createReplica(options: ReplicaOptions): Replica {
   const { side, fs, peer, anchors, clock, parallel, exact } = options;
 
   const down = createPacer(clock);
+  const fetching = new Map<string, Fetching>();
   const up = createPacer(clock);
 
   async function context(): Promise<TreeContext> {
@@ -84,9 +91,17 @@ export function createReplica(options: ReplicaOptions): Replica {
       for (const order of orders) outcomes.push(await recover(it, order));
       return outcomes;
     },
-    fetch: (order) => {
+    leaveOff: async (slot, unless) => {
+      const one = fetching.get(slot);
+      const { version = null } = one ?? {};
+      if (unless !== null && version?.size === unless.size && version.mtimeNs === unless.mtimeNs) return;
+      one?.over.abort(new LeftOff());
+    },
+    fetch: async (order) => {
       const progress = options.progress;
-      return fetchFile(order, {
+      const one: Fetching = { over: new AbortController(), version: null };
+      fetching.set(order.slot, one);
+      const fetched = fetchFile(order, {
         remote: fs,
         local: peer,
         anchors: anchors(),
@@ -94,7 +109,12 @@ export function createReplica(options: ReplicaOptions): Replica {
         pacer: down,
         ...(options.steps === undefined ? {} : { steps: options.steps }),
         progress: (bytes, part) => progress?.(order.slot, bytes, part),
+        signal: one.over.signal,
+        begun: (version) => {
+          one.version = version;
+        },
       });
+      return fetched.finally(() => fetching.delete(order.slot));
     },
     discard: async (slots) => {
       const placeOf = side === 'remote' ? uploadStagePath : stagePath;

@@ -3,7 +3,7 @@
  * mount). Calls reject only with `RemoteOffline` (a deadline passed, the endpoint is gone) or for bugs; all that a
  * file system can answer is a value.
  */
-import type { Entry, FileStat, Problem, RelPath, Side, Step, StepOutcome } from '@lazysync/event-model';
+import type { Entry, FileStat, Problem, RelPath, RemotePrint, Side, Step, StepOutcome } from '@lazysync/event-model';
 
 /** The mount does not answer. Nothing may be concluded about any path. */
 export class RemoteOffline extends Error {}
@@ -99,6 +99,8 @@ export type FetchOutcome =
       readonly hash: string;
     }
   | { readonly kind: 'stale'; readonly saw: Entry }
+  /** Nobody wanted it any more. */
+  | { readonly kind: 'left-off' }
   /** Reading failed on the way. The part that was told stays, and can be gone on with. */
   | { readonly kind: 'broken-off'; readonly problem: Problem }
   | { readonly kind: 'failed'; readonly problem: Problem };
@@ -160,6 +162,8 @@ export interface Replica {
   recover(orders: readonly Order[]): Promise<readonly RecoverOutcome[]>;
   /** Remote only: brings a file's bytes into the local stage folder. */
   fetch(order: FetchOrder): Promise<FetchOutcome>;
+  /** Remote only: a fetch that is under way answers `left-off` soon, unless it reads this very version. */
+  leaveOff(slot: string, unless: RemotePrint | null): Promise<void>;
   /** Removes stage files by slot; on the remote those of uploads and copies. */
   discard(slots: readonly string[]): Promise<void>;
   /** Removes trash folders by slot, for good. */

@@ -374,6 +374,32 @@ describe('fetch', () => {
     expect(fs.readdirSync(`${local}/.lazysync/stage`)).toEqual([]);
   });
 
+  it('does not read to its end what has changed', async () => {
+    write('f', Buffer.alloc(48 << 20, 'x'));
+    let read = 0;
+    const changing = afterReads(10, () => fs.appendFileSync(`${dir}/f`, 'more'));
+    const counted: FsPort = {
+      ...changing,
+      openRead: async (name) => {
+        const file = await changing.openRead(name);
+        return {
+          ...file,
+          read: async (into, at) => {
+            const got = await file.read(into, at);
+            read += got;
+            return got;
+          },
+        };
+      },
+    };
+    expect(await fetchFile(order, context({ remote: counted }))).toMatchObject({
+      kind: 'stale',
+      saw: { kind: 'file' },
+    });
+    expect(read).toBeLessThan(40 << 20);
+    expect(fs.readdirSync(`${local}/.lazysync/stage`)).toEqual([]);
+  });
+
   it('says no-space, and leaves nothing behind', async () => {
     write('f', Buffer.alloc(2_000_000, 'x'));
     const full: FsPort = {

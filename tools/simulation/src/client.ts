@@ -356,6 +356,10 @@ export class Client {
         if (order.part != null) this.count('download gone on with');
         return call((it) => it.fetch(order));
       },
+      leaveOff: (slot, unless) => {
+        this.count('download left off');
+        return call((it) => it.leaveOff(slot, unless));
+      },
       discard: (slots) => call((it) => it.discard(slots)),
       purge: (slots) => call((it) => it.purge(slots)),
       close: () => Promise.resolve(),

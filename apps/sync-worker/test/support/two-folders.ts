@@ -6,7 +6,14 @@ import { conflictPath } from '@lazysync/action-table';
 import { openBase } from '@lazysync/base';
 import { anchorOf, type ChangeKind, type RelPath, relPath, type Side, type SyncEvent } from '@lazysync/event-model';
 import { systemClock } from '@lazysync/ops';
-import { createDiskFs, createReplica, type FsPort, type Replica, withExactNames } from '@lazysync/replica';
+import {
+  createDiskFs,
+  createReplica,
+  type FsPort,
+  type Replica,
+  type TellProgress,
+  withExactNames,
+} from '@lazysync/replica';
 import { createHolds } from '../../src/holds.ts';
 import { createHydration } from '../../src/hydration.ts';
 import { createIgnoreRules } from '../../src/ignore-rules.ts';
@@ -64,6 +71,8 @@ export interface TwoFoldersOptions {
   /** A folder made by somebody else: a mount. */
   readonly remote?: string;
   readonly replace?: 'rename' | 'capture';
+  /** Bytes per second of downloads. */
+  readonly down?: number;
   /** The remote takes names for the same that differ only in case. */
   readonly foldsCase?: boolean;
 }
@@ -118,6 +127,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     exact: true,
     close: async () => localFs.close(),
   });
+  const progress = new Set<TellProgress>();
   const there = createReplica({
     ...shared,
     side: 'remote',
@@ -126,6 +136,10 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     parallel: 16,
     exact: false,
     close: async () => remoteDisk.close(),
+    steps: { range: 64 << 10, part: 128 << 10, settled: 3_000 },
+    progress: (slot, bytes, part) => {
+      for (const listen of progress) listen(slot, bytes, part);
+    },
   });
   let count = 0;
   const published: SyncEvent[] = [];
@@ -163,7 +177,8 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     holds: createHolds(base, () => Date.now()),
     width: 16,
     inlineLimit: 1 << 20,
-    limit: { down: Infinity, up: Infinity },
+    limit: { down: options.down ?? Infinity, up: Infinity },
+    onProgress: (listen) => void progress.add(listen),
     minFree: 1_000,
     freeBytes: async () => free.bytes,
     downloads: 4,
