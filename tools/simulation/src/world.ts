@@ -155,7 +155,10 @@ export function createWorld(history: History, options: RunOptions = {}) {
       case 'vanished':
         removedByUser.add(act.node);
         if (act.node.kind === 'file') census.destroyed(act.node.text);
-        if (act.node.kind === 'symlink') dismiss(act.node);
+        if (act.node.kind === 'symlink') {
+          dismiss(act.node);
+          dismissKnown(tree, act.path);
+        }
         break;
       case 'appeared':
       case 'renamed':
@@ -201,6 +204,16 @@ export function createWorld(history: History, options: RunOptions = {}) {
   /** A stub was removed: what it stood for need not stay in its place. */
   function dismiss(node: Inode): void {
     for (const text of [shownBy(node), stoodFor.get(node)]) if (text != null) census.dismissed(text);
+  }
+
+  /**
+   * RACE: it may stand for another content since moments, which nobody has heard of: then what the base knows of it is what
+   * the user removes. No two sizes are equal, or it is a deed that made them so.
+   */
+  function dismissKnown(tree: Tree, path: string): void {
+    const row = clients.find((one) => one.local === tree)?.base.get(path as RelPath);
+    if (row?.kind !== 'file' || row.form !== 'stub') return;
+    for (const { text } of census.versions.values()) if (text.length === row.remote.size) census.dismissed(text);
   }
 
   function byClient(tree: Tree, act: TreeAct, client: Client): void {
