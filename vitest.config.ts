@@ -38,7 +38,7 @@ export default defineConfig({
           include: ['{libs,apps,tools}/**/test/**/*.int.test.ts', '{bench,tests}/**/*.int.test.ts'],
           exclude: skipped,
           pool: 'forks',
-          maxWorkers: 2,
+          maxWorkers: 3, // much of it waits: for a mount, a timer, a browser
           testTimeout: 180_000, // only a hang is to end here: the machine may be busy
           hookTimeout: 180_000,
           sequence: { groupOrder: 1 },
