@@ -4,18 +4,10 @@
  */
 
 import type { BaseReader } from '@lazysync/base';
-import {
-  type ChangeEvent,
-  isOwn,
-  parentOf,
-  type RelPath,
-  type RescanEvent,
-  ROOT,
-  type SyncEvent,
-} from '@lazysync/event-model';
+import { isOwn, parentOf, type RelPath, ROOT } from '@lazysync/event-model';
 import { type Logger, tellAchieved, withDeadline } from '@lazysync/ops';
 import type { WatchFacts } from '@lazysync/queue';
-import { type Endpoint, type EndpointListener, type Probe, RemoteOffline } from '@lazysync/replica';
+import { type Endpoint, type EndpointListener, RemoteOffline } from '@lazysync/replica';
 import {
   type Access,
   createAccess,
@@ -40,8 +32,12 @@ import {
 } from '@lazysync/watch';
 import { type BaseView, probeIn, stubsIn } from './base-view.ts';
 import { createBlindFolders, type WatchNeed } from './blind-folders.ts';
+import { blindInterval, remoteInterval, SCAN_CACHING_MOUNT, SCAN_LOCAL, SCAN_SERVED } from './intervals.ts';
+import { createLaneFeed } from './lane-feed.ts';
 import { createLook, type Look } from './look.ts';
 import type { Outbox } from './outbox.ts';
+import { createScanAgain } from './scan-again.ts';
+import { followServed } from './served.ts';
 
 export interface WatchOptions {
   readonly local: string;
@@ -76,36 +72,17 @@ export interface WatchedPair {
   stop(): Promise<void>;
 }
 
-/** ms. Where other hosts change the remote, and where the kernel tells of everything. */
-const SCAN_MOUNT = 2_000;
-/** Of a mount that answers from a cache of many seconds: asking it more often shows nothing sooner. */
-const SCAN_CACHING_MOUNT = 5_000;
-const SCAN_LOCAL_DISK = 60_000;
-const SCAN_LOCAL = 300_000;
-/** Where the kernel has no room for all watches, and how many times as long as a look took is waited at least. */
-const SCAN_BLIND = 5_000;
-const BLIND_REST = 19;
 /** So long after a look the kernel has told of all that it opened, ms. */
 const LISTING_TOLD = 1_000;
-/** Where a watcher beside the remote's disk tells of everything: only for what it may have missed. */
-const SCAN_SERVED = 3_600_000;
-const ASK_SERVED = 3_000;
-/** From one scan for something that was lost to the next, ms. */
-const LOST_PAUSE = 5_000;
 /** How often it is asked whether the worker has carried out the start scan, ms. */
 const READY_POLL = 500;
-
-function scanInterval({ seesAllChanges, listingCacheMs }: Pick<Probe, 'seesAllChanges' | 'listingCacheMs'>): number {
-  if (seesAllChanges) return SCAN_LOCAL_DISK;
-  return Math.min(SCAN_CACHING_MOUNT, Math.max(SCAN_MOUNT, listingCacheMs / 4));
-}
 
 export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   const { base, endpoint, outbox, ignored, log } = options;
   const timers = systemTimers;
   const probe = probeIn(base.reader(), 'remote');
   const { linkAtime } = probeIn(base.reader(), 'local');
-  const interval = options.remoteScanMs ?? scanInterval(probe);
+  const interval = options.remoteScanMs ?? remoteInterval(probe);
   const directories = (): readonly RelPath[] => [
     ROOT,
     ...base
@@ -113,12 +90,8 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       .directories()
       .filter((path) => path !== ROOT),
   ];
-  /** Accesses of stubs whose own change has not left yet: they follow it, or the worker would not know the path. */
-  const following = new Set<RelPath>();
   /** The start scan is carried out: until then everything differs from the base, and scans tell nothing. */
   let ready = false;
-  /** Changes of the remote are pushed. */
-  let served = false;
   /** Something happened in local meanwhile. */
   let missed = false;
   let stopped = false;
@@ -140,25 +113,13 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
 
   // ------------------------------------------------------------------------------------------------ what comes out
 
-  const publishAccess = (paths: readonly RelPath[]): void => {
-    const now = paths.filter((path) => !settle.waits('local', path));
-    for (const path of paths) if (settle.waits('local', path)) following.add(path);
-    outbox.push(now.map((path): SyncEvent => ({ kind: 'access', side: 'local', path })));
-  };
-
-  const publishChanges = (events: readonly (ChangeEvent | RescanEvent)[]): void => {
-    outbox.push(events);
-    if (following.size === 0) return;
-    const waited = [...following];
-    following.clear();
-    publishAccess(waited);
-  };
+  const feed = createLaneFeed(outbox, (path) => settle.waits('local', path));
 
   const recent = createRecentOpens({
     keepMs: options.againMs,
     now: () => performance.now(),
     isLink: linksIn(options.local),
-    onAgain: (path) => publishAccess([path]),
+    onAgain: (path) => feed.access([path]),
   });
 
   const hasWriter = stillWritingIn(options.local);
@@ -170,10 +131,10 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     timers,
     quietMs: options.settleMs,
     stillWriting: (side, path) => side === 'remote' || stillWriting(path),
-    onDue: publishChanges,
+    onDue: (events) => feed.changes(events),
     onCollapse: (side) => {
       log.warn({ side }, 'too many changes at once: the folder is looked at as a whole');
-      publishChanges([{ kind: 'rescan', side, path: ROOT, why: 'too many changes at once' }]);
+      feed.changes([{ kind: 'rescan', side, path: ROOT, why: 'too many changes at once' }]);
     },
   });
 
@@ -183,7 +144,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     stubsIn: (directory) => stubsIn(base.reader(), directory),
     linkAtime,
     onAccess: (paths) => {
-      publishAccess(paths);
+      feed.access(paths);
       // Who opens a stub opens the copy that it becomes.
       for (const path of paths) recent.opened(path);
     },
@@ -191,28 +152,18 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
 
   // ------------------------------------------------------------------------------------------------- what comes in
 
-  const lost = (side: 'local' | 'remote', scan: () => Scanner, what: Lost): void => {
+  const scanAgain = {
+    local: createScanAgain(timers, () => localScan),
+    remote: createScanAgain(timers, () => remoteScan),
+  };
+
+  const lost = (side: 'local' | 'remote', what: Lost): void => {
     if (stopped) return;
     log.warn({ side, kind: what.kind, mend: what.mend }, what.message);
     if (what.kind === 'watch-limit') blind[side].because(what);
     // Both sides are looked at when the start is done.
-    if (postponed()) return;
-    const going = nudges.get(side);
-    if (going === undefined) nudge(side, scan);
-    else going.again = true;
+    if (!postponed()) scanAgain[side].lost();
   };
-
-  /** A burst that goes on drops more: one scan for all that was lost within some seconds. */
-  const nudge = (side: 'local' | 'remote', scan: () => Scanner): void => {
-    const going = { again: false };
-    nudges.set(side, going);
-    scan().nudge();
-    timers.after(LOST_PAUSE, () => {
-      nudges.delete(side);
-      if (going.again && !stopped) nudge(side, scan);
-    });
-  };
-  const nudges = new Map<'local' | 'remote', { again: boolean }>();
 
   /** A scan's trouble is worth a line when it begins and when it ends, not at each round. */
   const troubleOf = (side: 'local' | 'remote'): ((result: ScanResult) => void) => {
@@ -232,7 +183,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       recent.changed(hint.path);
     },
     onOpen: (path) => recent.opened(path),
-    onLost: (what) => lost('local', () => localScan, what),
+    onLost: (what) => lost('local', what),
     onWriting: (path, writing) => settle.writing('local', path, writing),
     onListing: (path, open) => {
       if (ownListings.has(path)) {
@@ -252,7 +203,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       settle.hint(hint);
     },
     onLost: (what) => {
-      lost('remote', () => remoteScan, what);
+      lost('remote', what);
       // RACE: opens were among what was dropped.
       if (what.kind === 'overflow') access.sweep(directories());
     },
@@ -276,7 +227,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     blind.remote.asked(paths, await remote.rewatch(paths));
   /** Between two scans of the remote, ms. */
   const everyMs = (): number => {
-    if (served) return SCAN_SERVED;
+    if (served.now) return SCAN_SERVED;
     return blind.remote.any() && options.remoteScanMs === null ? Math.min(interval, SCAN_CACHING_MOUNT) : interval;
   };
   /** One for each folder of either side, and those of chokidar. */
@@ -299,8 +250,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       // Nobody tells of opens there. Where listings are not told of either, everything would look opened.
       access.sweep(blind.remote.all().filter((path) => !blind.local.has(path)));
     },
-    intervalMs: (tookMs) =>
-      blind.local.any() || blind.remote.any() ? Math.max(SCAN_BLIND, BLIND_REST * tookMs) : SCAN_LOCAL,
+    intervalMs: (tookMs) => (blind.local.any() || blind.remote.any() ? blindInterval(tookMs) : SCAN_LOCAL),
     ports: {
       children: (directory) => base.reader().children(directory),
       rewatch: async (paths) => {
@@ -320,7 +270,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     cacheMs: probe.listingCacheMs,
     done: troubleOf('remote'),
     intervalMs: () => everyMs(),
-    inRounds: () => options.remoteScanMs === null && (!probe.seesAllChanges || blind.remote.any()) && !served,
+    inRounds: () => options.remoteScanMs === null && (!probe.seesAllChanges || blind.remote.any()) && !served.now,
     ports: {
       async check() {
         const uuid = base.reader().meta('uuid-remote');
@@ -344,23 +294,14 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     if (state === 'up' && ready) remoteScan.nudge();
   });
 
-  /** ORDER: one scan at each turn: what happened before the other one saw everything, or after it had gone, is found. */
-  const askServed = async (): Promise<void> => {
-    let now = served;
-    try {
-      now = await options.served();
-    } catch (error) {
-      log.debug({ err: error }, 'could not tell whether the remote is watched beside its disk');
-    }
-    if (stopped) return;
-    if (now !== served) {
-      served = now;
-      log.info({ served }, now ? 'changes of the remote are pushed by its server' : 'the remote is polled again');
+  const served = followServed(options.served, {
+    timers,
+    log,
+    // ORDER: what happened before the other one saw everything, or after it had gone, is found.
+    turned: () => {
       if (ready) remoteScan.nudge();
-    }
-    servedTimer = timers.after(ASK_SERVED, () => void askServed());
-  };
-  let servedTimer: { cancel(): void } | undefined;
+    },
+  });
 
   // -------------------------------------------------------------------------------------------------- start and stop
 
@@ -419,6 +360,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     await Promise.all([source.start(), startRemote()]);
   } catch (error) {
     offState();
+    served.stop();
     await source.stop();
     throw error;
   }
@@ -429,11 +371,10 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   outbox.push([{ kind: 'rescan', side: 'local', path: ROOT, why: 'start' }]);
   localScan.start(SCAN_LOCAL);
   pollReady();
-  void askServed();
 
   return {
     facts: () => ({
-      scan: { ...remoteScan.facts(), everyMs: everyMs(), pushed: served },
+      scan: { ...remoteScan.facts(), everyMs: everyMs(), pushed: served.now },
       warnings: [blind.local.warning(), blind.remote.warning(), options.need.warning()].filter((one) => one !== null),
     }),
     look: createLook({ source, remote, localScan, remoteScan, settle, outbox, cacheMs: probe.listingCacheMs, timers }),
@@ -442,7 +383,9 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       stopped = true;
       offState();
       readyTimer?.cancel();
-      servedTimer?.cancel();
+      served.stop();
+      scanAgain.local.stop();
+      scanAgain.remote.stop();
       access.stop();
       options.need.set(0);
       // What the kernel has told is worth more in the lane than found again by the next start's scan.
