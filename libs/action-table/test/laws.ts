@@ -39,6 +39,7 @@ const FIELD = {
   'local-hash': 'localHash',
   'remote-hash': 'remoteHash',
   origin: 'origin',
+  'remote-origin': 'remoteOrigin',
   children: 'children',
 } as const;
 
