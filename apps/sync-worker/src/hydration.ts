@@ -1,11 +1,14 @@
 /** When an opened stub becomes a copy: the pair's policy, and what is pinned. */
 import type { RelPath } from '@lazysync/event-model';
 import { createIgnore } from '@lazysync/replica';
+import type { PrefetchPolicy } from './prefetch.ts';
 
 export interface HydrationPolicy {
   readonly on: 'open' | 'close' | 'never' | 'always';
   /** Bytes. */
   readonly maxSize: number;
+  /** Left out: nothing is fetched ahead. */
+  readonly prefetch?: PrefetchPolicy;
 }
 
 export interface Hydration {

@@ -257,6 +257,7 @@ export async function openPair(
     uuids: { local: here.uuid, remote: there.uuid },
     log: (level, message, more = {}) => log[level]({ pair: config.id, ...more }, message),
     hydration: createHydration(config.hydrate, () => base.pins()),
+    ...(config.hydrate.prefetch === undefined ? {} : { prefetch: config.hydrate.prefetch }),
     holds: createHolds(base, () => Date.now()),
     width: config.width,
     inlineLimit: config.inlineLimit,

@@ -5,6 +5,7 @@ import type { Replica, TellProgress } from '@lazysync/replica';
 import type { Holds } from './holds.ts';
 import type { Hydration } from './hydration.ts';
 import type { ListAhead } from './list-ahead.ts';
+import type { PrefetchPolicy } from './prefetch.ts';
 
 /** Waits that are owned by somebody else: the process, or a simulation. */
 export interface PairTimers {
@@ -44,6 +45,8 @@ export interface PairPorts {
   readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string, more?: object) => void;
   readonly holds: Holds;
   readonly hydration: Hydration;
+  /** Left out: nothing is fetched ahead of being opened. */
+  readonly prefetch?: PrefetchPolicy;
   /** How many unrelated paths of one changeset may be changed together, while more are staged; 1: one by one. */
   readonly width: number;
   /** Bytes: larger uploads are staged beside the lane. */

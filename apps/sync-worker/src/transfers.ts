@@ -12,12 +12,10 @@ import { type PairPorts, processTimers } from './ports.ts';
 import { everySoOften } from './progress.ts';
 import { tooLarge } from './room-for.ts';
 import { createRowWatch } from './row-watch.ts';
+import { createTransferQueue } from './transfer-queue.ts';
 
 /** A file that changes under every fetch is left for the next access or scan. */
 const MAX_TRIES = 5;
-/** Downloads that run side by side whatever their size, and the bytes up to which more join in. */
-const FEW = 3;
-const MUCH = 32 << 20;
 /** Staged events that come this close together, ms, go into one job. */
 const GATHER_MS = 10;
 /** While so many wait for the lane, nothing is won by handing it each on its own: a job costs more than a commit. */
@@ -28,8 +26,8 @@ const AGAIN_MS = 2_000;
 const AGAIN_LONGEST_MS = 300_000;
 
 export interface Transfers {
-  /** Queues a download unless one is on its way. */
-  want(path: RelPath, remote: RemotePrint): void;
+  /** Queues a download unless one is on its way. `ahead`: nobody has asked for it yet, so all others go first. */
+  want(path: RelPath, remote: RemotePrint, ahead?: boolean): void;
   /** The staged content of a transfer, or null when it is not staged (any more). */
   staged(id: string): { readonly content: StagedContent; readonly wanted: RemotePrint } | null;
   /** What was fetched is not what the base knows: once more. */
@@ -51,23 +49,22 @@ interface Job {
   broken?: number;
 }
 
-function downLimit({ limit }: PairPorts): number | null {
-  return Number.isFinite(limit.down) ? limit.down : null;
-}
-
 export function createTransfers(ports: PairPorts): Transfers {
   const { base } = ports;
   const jobs = new Map<string, Job>();
   const rows = createRowWatch(base);
   const byPath = new Map<RelPath, string>();
-  const queue: string[] = [];
+  const queue = createTransferQueue({
+    sizeOf: (id) => jobs.get(id)?.transfer.remote.size ?? 0,
+    most: ports.downloads,
+    limited: Number.isFinite(ports.limit.down),
+  });
   const running = new Set<Promise<void>>();
   const announced: SyncEvent[] = [];
   const later = new Set<{ cancel(): void }>();
   const timers = ports.timers ?? processTimers;
   let gathering: { cancel(): void } | null = null;
   let waking: { cancel(): void } | null = null;
-  let runningBytes = 0;
   let paused = false;
   /** Announced, and neither committed nor given up yet. */
   let uncommitted = 0;
@@ -77,6 +74,17 @@ export function createTransfers(ports: PairPorts): Transfers {
     jobs.set(transfer.id, { transfer, tries });
     byPath.set(transfer.path, transfer.id);
     base.putTransfer(transfer);
+  }
+
+  function enqueue(id: string): void {
+    queue.add(id, jobs.get(id)?.transfer.ahead === true);
+  }
+
+  function hasten(id: string): void {
+    const job = jobs.get(id);
+    if (job?.transfer.ahead !== true) return;
+    job.transfer = { ...job.transfer, ahead: false };
+    queue.hasten(id);
   }
 
   function announce(transfer: Transfer): void {
@@ -109,12 +117,13 @@ export function createTransfers(ports: PairPorts): Transfers {
       base.putProblem(problem, ports.now());
       return forget(transfer.id);
     };
-    const short = await tooLarge(ports, transfer, runningBytes);
+    const short = await tooLarge(ports, transfer, queue.bytes);
     if (short !== null) return giveUp(short);
     // RACE: unmounted between this and the open: what lies there then is shown until the next look at the remote.
     await checkRoot(ports, 'remote');
     const { id: slot, path, part = null } = transfer;
-    const outcome = await ports.remote.fetch({ path, slot, limit: downLimit(ports), part });
+    const limit = ports.limit.down;
+    const outcome = await ports.remote.fetch({ path, slot, limit: Number.isFinite(limit) ? limit : null, part });
     if (closed) return;
     switch (outcome.kind) {
       case 'staged': {
@@ -133,7 +142,7 @@ export function createTransfers(ports: PairPorts): Transfers {
       case 'left-off':
         if (++job.tries < MAX_TRIES) {
           put({ ...transfer, state: 'queued', part: null, bytes: 0 }, job.tries);
-          queue.push(transfer.id);
+          enqueue(transfer.id);
           return;
         }
         await forget(transfer.id);
@@ -176,7 +185,7 @@ export function createTransfers(ports: PairPorts): Transfers {
       await fetchOnce(job);
     } catch (error) {
       if (error instanceof RemoteOffline) {
-        queue.unshift(id);
+        queue.addFirst(id);
         pause();
         return;
       }
@@ -212,27 +221,21 @@ export function createTransfers(ports: PairPorts): Transfers {
     const waiting = timers.after(Math.min(AGAIN_MS * 2 ** (broken - 1), AGAIN_LONGEST_MS), () => {
       later.delete(waiting);
       if (closed || !jobs.has(id)) return;
-      queue.push(id);
+      enqueue(id);
       pump();
     });
     later.add(waiting);
   }
 
   function pump(): void {
-    // Under a limit more of them would only wait for one another.
-    const most = Number.isFinite(ports.limit.down) ? Math.min(FEW, ports.downloads) : ports.downloads;
-    while (!closed && !paused && running.size < most) {
-      const id = queue[0];
+    while (!closed && !paused) {
+      const id = queue.next();
       if (id === undefined) return;
-      const size = jobs.get(id)?.transfer.remote.size ?? 0;
-      if (running.size >= FEW && runningBytes + size > MUCH) return;
-      queue.shift();
-      runningBytes += size;
       const task = run(id)
         .catch((error: unknown) => ports.log('error', 'a download failed', { err: error }))
         .finally(() => {
           running.delete(task);
-          runningBytes -= size;
+          queue.over(id);
           pump();
         });
       running.add(task);
@@ -242,24 +245,23 @@ export function createTransfers(ports: PairPorts): Transfers {
   for (const transfer of base.transfers()) {
     if (transfer.up !== undefined) continue;
     byPath.set(transfer.path, transfer.id);
-    if (transfer.state === 'staged') {
-      jobs.set(transfer.id, { transfer, tries: 0 });
-      announce(transfer);
-    } else {
-      // CRASH: what is there of it beyond the part is not known to be whole.
-      const again: Transfer = { ...transfer, state: 'queued', bytes: transfer.part?.bytes ?? 0 };
-      jobs.set(transfer.id, { transfer: again, tries: 0 });
-      queue.push(transfer.id);
-    }
+    const isStaged = transfer.state === 'staged';
+    // CRASH: what is there of it beyond the part is not known to be whole.
+    const again: Transfer = isStaged ? transfer : { ...transfer, state: 'queued', bytes: transfer.part?.bytes ?? 0 };
+    jobs.set(transfer.id, { transfer: again, tries: 0 });
+    if (isStaged) announce(again);
+    else enqueue(transfer.id);
   }
   pump();
 
   return {
-    want(path, remote) {
-      if (closed || byPath.has(path)) return;
+    want(path, remote, ahead = false) {
+      const known = byPath.get(path);
+      if (!ahead && known !== undefined) hasten(known);
+      if (closed || known !== undefined) return;
       const id = ports.slot();
-      put({ id, path, state: 'queued', remote, bytes: 0, staged: null }, 0);
-      queue.push(id);
+      put({ id, path, state: 'queued', remote, bytes: 0, staged: null, ...(ahead ? { ahead } : {}) }, 0);
+      enqueue(id);
       pump();
     },
     staged(id) {
@@ -276,7 +278,7 @@ export function createTransfers(ports: PairPorts): Transfers {
       if (job.tries + 1 >= MAX_TRIES) return forget(id);
       uncommitted--;
       put({ ...job.transfer, state: 'queued', staged: null, part: null, remote: staged.remote }, job.tries + 1);
-      queue.push(id);
+      enqueue(id);
       pump();
     },
     drop: forget,

@@ -15,7 +15,8 @@ import { checkRoot } from './guards.ts';
 import { IGNORE_FILE } from './ignore-rules.ts';
 import { lookAt } from './look.ts';
 import { lookAhead, type Task } from './look-ahead.ts';
-import type { PairPorts } from './ports.ts';
+import { type PairPorts, processTimers } from './ports.ts';
+import { createPrefetch, NO_PREFETCH } from './prefetch.ts';
 import { createRepeats, isKnown, isStale } from './pushed.ts';
 import { quickLap } from './quick-lap.ts';
 import { type PathSettler, type Seen, settling } from './settle-path.ts';
@@ -173,6 +174,13 @@ export function createChangesetWorker(
   }
 
   const repeats = createRepeats(ports);
+  const prefetch = createPrefetch({
+    base,
+    hydration: ports.hydration,
+    policy: ports.prefetch ?? NO_PREFETCH,
+    elapsed: () => (ports.timers ?? processTimers).now(),
+    fetchAhead: (path, remote) => transfers.want(path, remote, true),
+  });
 
   return {
     stop: () => repeats.stop(),
@@ -232,6 +240,11 @@ export function createChangesetWorker(
         signal,
       );
       await settleAll(gone, say, signal);
+      // ORDER: what was opened is on its way by now.
+      for (const { kind, path } of changeset.events) {
+        const row = kind === 'access' ? base.get(path) : null;
+        if (row?.kind === 'file' && row.form === 'stub' && isWanted(ports, path)) prefetch.opened(path);
+      }
       for (const { pushed, remote } of tasks)
         if (pushed?.pushed !== undefined && isStale(pushed.pushed, remote)) repeats.again(pushed);
       if (tasks.some((task) => task.path === IGNORE_FILE) && (await ports.reloadIgnored())) await rescan(ROOT);

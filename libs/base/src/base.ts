@@ -43,6 +43,8 @@ export interface Transfer {
   /** The version this was begun for. */
   readonly remote: RemotePrint;
   readonly bytes: number;
+  /** Of a download that nobody has asked for: it waits until all others are done. */
+  readonly ahead?: boolean;
   /** Of a download that was begun: what of its stage file can be gone on with. */
   readonly part?: StagedPart | null;
   /** Set once `staged`: the stage file, and the version that was fetched. */

@@ -41,6 +41,20 @@ const settingFields = {
         maxSize: size.default(Infinity),
         /** ms: a copy that was opened within this time comes back at once when a new version has made a stub of it. */
         again: duration.default(0),
+        /** Of a folder in which several files were opened in a row: so many more files, and bytes, are fetched ahead. */
+        prefetch: z
+          .strictObject(
+            {
+              files: z
+                .int({ error: 'must be a whole number from 0 to 10000' })
+                .min(0, { error: 'must be a whole number from 0 to 10000' })
+                .max(10_000, { error: 'must be a whole number from 0 to 10000' })
+                .default(0),
+              size: size.default(256 * 2 ** 20),
+            },
+            { error: 'must be settings such as { files: 100, size: 256MiB }' },
+          )
+          .prefault({}),
       },
       { error: 'must be settings such as { on: open, maxSize: 2GiB }' },
     )

@@ -71,6 +71,7 @@ export interface TwoFoldersOptions {
   /** A folder made by somebody else: a mount. */
   readonly remote?: string;
   readonly replace?: 'rename' | 'capture';
+  readonly prefetch?: NonNullable<PairPorts['prefetch']>;
   /** Bytes per second of downloads. */
   readonly down?: number;
   /** The remote takes names for the same that differ only in case. */
@@ -178,6 +179,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     width: 16,
     inlineLimit: 1 << 20,
     limit: { down: options.down ?? Infinity, up: Infinity },
+    ...(options.prefetch === undefined ? {} : { prefetch: options.prefetch }),
     onProgress: (listen) => void progress.add(listen),
     minFree: 1_000,
     freeBytes: async () => free.bytes,
