@@ -7,6 +7,7 @@ import type { Clock } from '@lazysync/ops';
 import { throwIfLost } from './entry-of.ts';
 import { FsError, type FsPort, type RawStat } from './fs-port.ts';
 import { type MarkerWish, RemoteOffline, type RootState } from './replica.ts';
+import { dropName } from './tree-context.ts';
 
 export interface Marker {
   readonly v: 1;
@@ -177,8 +178,7 @@ async function makeFolders(fs: FsPort, side: Side): Promise<boolean> {
   try {
     await makeFolder(fs, OWN_FOLDER, mode);
     await Promise.all(['stage', 'trash'].map((one) => makeFolder(fs, `${OWN_FOLDER}/${one}`, mode)));
-    const trial = await writeTrial(fs);
-    await fs.unlink(trial);
+    await writeTrial(fs);
     return false;
   } catch (error) {
     if (error instanceof FsError && UNWRITABLE.has(error.code)) return true;
@@ -186,17 +186,17 @@ async function makeFolders(fs: FsPort, side: Side): Promise<boolean> {
   }
 }
 
+const TRIAL = `${OWN_FOLDER}/stage/.trial`;
+
 /** An existing folder may belong to somebody else: only writing tells. */
-async function writeTrial(fs: FsPort): Promise<string> {
-  for (let n = 0; ; n++) {
-    const path = `${OWN_FOLDER}/stage/.trial-${n}`;
-    try {
-      await (await fs.create(path, 0o600)).close();
-      return path;
-    } catch (error) {
-      if (!(error instanceof FsError) || error.code !== 'EEXIST' || n > 100) throw error;
-    }
+async function writeTrial(fs: FsPort): Promise<void> {
+  try {
+    await (await fs.create(TRIAL, 0o600)).close();
+  } catch (error) {
+    // CRASH: somebody was killed in the middle of it. RACE: or another client is at it, and then it can be written, too.
+    if (!(error instanceof FsError) || error.code !== 'EEXIST') throw error;
   }
+  await dropName(fs, TRIAL);
 }
 
 export interface MarkerCheck {

@@ -59,6 +59,13 @@ function failing(code: string): () => Promise<never> {
 }
 
 describe('prepareOwnFolder', () => {
+  it('leaves nothing of its trial, whoever was killed in the middle of one', async () => {
+    fs.mkdirSync(`${dir}/.lazysync/stage`, { recursive: true });
+    fs.writeFileSync(`${dir}/.lazysync/stage/.trial`, '');
+    expect(await prepareOwnFolder(tree, wish(), options())).toMatchObject({ kind: 'ready', readOnly: false });
+    expect(fs.readdirSync(`${dir}/.lazysync/stage`)).toEqual([]);
+  });
+
   it('makes the folder and the marker, and takes them over afterwards', async () => {
     expect(await prepareOwnFolder(tree, wish(), options())).toEqual({
       kind: 'ready',
