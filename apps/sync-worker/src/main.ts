@@ -29,6 +29,7 @@ import { answerQuestions } from './answers.ts';
 import { openPair } from './open-pair.ts';
 import { probeLater } from './probe-later.ts';
 import { retryProblems } from './retry-problems.ts';
+import { keepStageClean } from './stage-keeper.ts';
 import { keepTrashSmall } from './trash-keeper.ts';
 import { workPair } from './work-pair.ts';
 
@@ -97,7 +98,10 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
     await closing;
     turnAnchor('remote');
   });
+  const stage = keepStageClean(ports);
+  scope.own(`stage of ${id}`, () => stage.close());
   onRemote((heard) => {
+    if (heard.kind === 'answers') stage.soon();
     working
       .remote(heard)
       .catch((error: unknown) => log.error({ pair: id, err: error }, 'coming back to the remote failed'));

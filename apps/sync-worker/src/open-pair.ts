@@ -137,8 +137,18 @@ async function answered<T>(
   }
 }
 
-function slots(): () => string {
+const CLIENTS = 'stage-clients';
+/** Older starts have nothing left any more. */
+const CLIENTS_KEPT = 200;
+
+function clientsOf(base: Base): readonly string[] {
+  return JSON.parse(base.meta(CLIENTS) ?? '[]') as string[];
+}
+
+function slots(base: Base): () => string {
   const client = randomBytes(3).toString('hex');
+  // ORDER: written down before anything gets such a name.
+  base.setMeta(CLIENTS, JSON.stringify([...clientsOf(base), client].slice(-CLIENTS_KEPT)));
   let count = 0;
   return () => {
     const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').toLowerCase();
@@ -250,7 +260,8 @@ export async function openPair(
     remote: there.probe.foldsCase ? withExactNames(remote) : remote,
     policy: policyOf(config, there.probe.fsType),
     now: () => Date.now(),
-    slot: slots(),
+    slot: slots(base),
+    clients: () => new Set(clientsOf(base)),
     ignored: rules.ignored,
     reloadIgnored: () => rules.reload(),
     publish,

@@ -36,6 +36,8 @@ export interface PairPorts {
   readonly now: () => number;
   /** A name for a step's stage file and trash folder, never given twice: `<UTC>-<client>-<n>`. */
   readonly slot: () => string;
+  /** The middle parts of all names that this base's starts have given. */
+  readonly clients: () => ReadonlySet<string>;
   readonly ignored: (path: RelPath, directory: boolean) => boolean;
   /** Reads the shared ignore file anew; true when the rules have changed. */
   readonly reloadIgnored: () => Promise<boolean>;

@@ -161,6 +161,8 @@ export function enterEndpoint(host: EndpointHost, options: RoomOptions): Endpoin
     fetch: (order) => call('fetch', order),
     leaveOff: (slot, unless) => call('leaveOff', slot, unless),
     discard: (slots) => call('discard', slots),
+    stagedNames: () => call('stagedNames'),
+    leaveBehind: (paths) => call('leaveBehind', paths),
     purge: (slots) => call('purge', slots),
     watch(listener) {
       watcher = listener;

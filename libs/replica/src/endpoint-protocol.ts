@@ -25,6 +25,8 @@ export const REPLICA_CALLS = [
   'fetch',
   'leaveOff',
   'discard',
+  'stagedNames',
+  'leaveBehind',
   'purge',
 ] as const satisfies readonly (keyof Replica)[];
 

@@ -13,6 +13,7 @@ export * from './fetch.ts';
 export * from './fs-port.ts';
 export * from './hash.ts';
 export * from './ignore.ts';
+export { slotOf } from './left-behind.ts';
 export * from './listing.ts';
 export * from './markers.ts';
 export * from './mount-facts.ts';

@@ -6,6 +6,7 @@ import { type FetchSteps, fetchFile, LeftOff } from './fetch.ts';
 import { freshLook } from './fresh-look.ts';
 import type { FsPort, RawStat } from './fs-port.ts';
 import { hashFile } from './hash.ts';
+import { leaveBehind, stagedNames } from './left-behind.ts';
 import { list } from './listing.ts';
 import { makeStubs, stubsTogether } from './make-many.ts';
 import { createPacer } from './pacer.ts';
@@ -120,6 +121,8 @@ export function createReplica(options: ReplicaOptions): Replica {
       const placeOf = side === 'remote' ? uploadStagePath : stagePath;
       await mapParallel(slots, parallel, (slot) => dropName(fs, placeOf(slot)));
     },
+    stagedNames: () => stagedNames(fs),
+    leaveBehind: async (paths) => leaveBehind(await context(), paths),
     purge: async (slots) => {
       for (const slot of slots) await removeTree(fs, `${OWN_FOLDER}/trash/${slot}`);
     },

@@ -166,6 +166,10 @@ export interface Replica {
   leaveOff(slot: string, unless: RemotePrint | null): Promise<void>;
   /** Removes stage files by slot; on the remote those of uploads and copies. */
   discard(slots: readonly string[]): Promise<void>;
+  /** Paths of all that lies in the stage folder, other clients' too. */
+  stagedNames(): Promise<readonly RelPath[]>;
+  /** Puts what is left in the stage folder into the trash. */
+  leaveBehind(paths: readonly RelPath[]): Promise<void>;
   /** Removes trash folders by slot, for good. */
   purge(slots: readonly string[]): Promise<void>;
   close(): Promise<void>;

@@ -150,6 +150,7 @@ export async function boot(
     },
     now: () => Date.now(),
     slot: () => `b${number}-${++slots}`,
+    clients: () => new Set(),
     ignored: () => false,
     reloadIgnored: async () => false,
     publish: async (events) => points.around('lane publish', async () => push(world, events)),

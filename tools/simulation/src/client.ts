@@ -361,6 +361,8 @@ export class Client {
         return call((it) => it.leaveOff(slot, unless));
       },
       discard: (slots) => call((it) => it.discard(slots)),
+      stagedNames: () => call((it) => it.stagedNames()),
+      leaveBehind: (paths) => call((it) => it.leaveBehind(paths)),
       purge: (slots) => call((it) => it.purge(slots)),
       close: () => Promise.resolve(),
     };
@@ -464,6 +466,7 @@ export class Client {
         },
       },
       now: () => this.now(),
+      clients: () => new Set([this.name.toLowerCase()]),
       slot: () =>
         `${stamp().slice(0, 19).replaceAll(/[-:]/g, '').toLowerCase()}-${this.name.toLowerCase()}-${++this.slots}`,
       ignored: (path) => isIgnored(path),

@@ -167,6 +167,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     },
     now: () => Date.now(),
     slot: () => `t-${process.pid}-${count++}`,
+    clients: () => new Set(['abc123']),
     ignored: rules.ignored,
     reloadIgnored: () => rules.reload(),
     publish: async (events) => {
