@@ -1,6 +1,6 @@
 /**
  * A download that is broken off in the middle goes on after it: the bytes that the server sends are counted. The worker
- * and its endpoint are killed; `npm run test:outage` resets the connection under them, too, and changes the remote meanwhile.
+ * and its endpoint are killed; `npm run test:outage` resets the connection and cuts the link, too, and changes the remote meanwhile.
  */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -100,6 +100,19 @@ describe.skipIf(noMounts !== null)(`a download goes on${noMounts === null ? '' :
     await committed();
     const received = slow.received();
     process.stdout.write(`reset: ${(received / MIB).toFixed(1)} MiB came after that, of ${SIZE / MIB}\n`);
+    expect(received).toBeLessThan(SIZE - HALF + AGAIN);
+  });
+
+  test.runIf(ALL)('after the link was cut', { timeout: LIMIT }, async () => {
+    await begin();
+    slow.cut();
+    await waitFor('the cut is noticed', 60_000, () => lab.status().state === 'remote-offline');
+    slow.resetStats();
+    slow.heal();
+    await waitFor('the mount answers', 200_000, () => slow.answers());
+    await committed();
+    const received = slow.received();
+    process.stdout.write(`cut: ${(received / MIB).toFixed(1)} MiB came after that, of ${SIZE / MIB}\n`);
     expect(received).toBeLessThan(SIZE - HALF + AGAIN);
   });
 });
