@@ -38,7 +38,7 @@ function endpoint(more: Partial<EndpointOptions> = {}): Endpoint {
   return one;
 }
 
-async function until(condition: () => boolean, ms = 10_000): Promise<void> {
+async function until(condition: () => boolean, ms = 60_000): Promise<void> {
   const end = performance.now() + ms;
   while (!condition()) {
     if (performance.now() > end) throw new Error('waited in vain');

@@ -50,7 +50,7 @@ function run(script: string, ...args: string[]): Spawned {
   };
 }
 
-async function until(what: string, holds: () => boolean, ms = 20_000): Promise<void> {
+async function until(what: string, holds: () => boolean, ms = 60_000): Promise<void> {
   const deadline = Date.now() + ms;
   while (!holds()) {
     if (Date.now() > deadline) throw new Error(`waited too long for ${what}`);

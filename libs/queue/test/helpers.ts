@@ -21,7 +21,7 @@ import { Redis } from 'ioredis';
 export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
-  ms = 5000,
+  ms = 60_000,
 ): Promise<NonNullable<Exclude<T, false>>> {
   const end = performance.now() + ms;
   for (;;) {

@@ -8,7 +8,7 @@ import type { Timers } from '../src/settle.ts';
 export const p = (text: string): RelPath => text as RelPath;
 
 /** Polls until `holds` gives something true; fails after `ms`. */
-export async function until<T>(holds: () => T, what: string, ms = 10_000): Promise<T> {
+export async function until<T>(holds: () => T, what: string, ms = 60_000): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {
     const got = holds();

@@ -174,7 +174,7 @@ function readLink(file: string): string {
   }
 }
 
-export async function until<T>(what: string, ask: () => T | Promise<T>, ms = 30_000): Promise<NonNullable<T>> {
+export async function until<T>(what: string, ask: () => T | Promise<T>, ms = 60_000): Promise<NonNullable<T>> {
   const end = performance.now() + ms;
   for (;;) {
     const answer = await ask();

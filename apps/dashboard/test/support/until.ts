@@ -5,7 +5,7 @@ export async function until<T>(
   what: string,
   ask: () => Promise<T> | T,
   wanted: (answer: T) => boolean,
-  ms = 10_000,
+  ms = 60_000,
 ): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {

@@ -32,7 +32,7 @@ import { createDiskReplica, pointAnchor } from '@lazysync/replica';
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 export const BOOT = 'boot-1';
 
-export async function until<T>(holds: () => T, what: string, ms = 15_000): Promise<T> {
+export async function until<T>(holds: () => T, what: string, ms = 60_000): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {
     const got = holds();
