@@ -71,7 +71,7 @@ function atRest(): void {
 async function killAgainAndAgain(times: number, pick: (turn: number) => readonly string[]): Promise<void> {
   let seen = -1;
   for (let turn = 0; turn < times; turn++) {
-    const pids = await waitFor('processes to kill, at work', 30_000, () => {
+    const pids = await waitFor('processes to kill, at work', 120_000, () => {
       const found = pick(turn).flatMap((app) => lab.pids(app));
       const entries = lab.status().entries;
       if (found.length < pick(turn).length || entries === seen) return null;

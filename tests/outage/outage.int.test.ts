@@ -173,7 +173,8 @@ describe.skipIf(noMounts !== null)(`the link is cut${noMounts === null ? '' : ` 
       await agree();
       // A download, uploads and renames, all at once.
       open('big');
-      await waitFor('a download is on its way', 20_000, () => lab.status().transfers > 0);
+      // A busy machine may look too late to see it under way.
+      await waitFor('a download is on its way', 60_000, () => lab.status().transfers > 0 || isFile(lab.l('big')));
       for (let i = 0; i < 40; i++) fs.writeFileSync(lab.l(`up${i}`), `up ${i}\n`.repeat(5_000));
       fs.writeFileSync(lab.l('up-big'), Buffer.alloc(20 << 20, 'uploaded '));
       fs.renameSync(lab.l('d0'), lab.l('moved'));
@@ -227,7 +228,7 @@ describe.skipIf(noMounts !== null)(`the link is cut${noMounts === null ? '' : ` 
         open(`f${turn * 3 + i}`);
       }
       if (turn > 0) fs.renameSync(lab.l(`n${turn - 1}-0`), lab.l(`m${turn}`));
-      await waitFor('work has begun', 20_000, () => lab.status().queued > 0 || fs.existsSync(slow.b(`n${turn}-0`)));
+      await waitFor('work has begun', 60_000, () => lab.status().queued > 0 || fs.existsSync(slow.b(`n${turn}-0`)));
       slow.drop();
       const until = Date.now() + 2_000;
       await waitFor('the next drop', 3_000, () => Date.now() >= until);

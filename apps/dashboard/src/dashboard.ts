@@ -60,6 +60,10 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
   }
 }
 
+/** So many times as long as a look took is waited before the next, but not longer than this for each pair. */
+const REST = 60;
+const PAUSE_PER_PAIR_MS = 60;
+
 /** Once a step; with very many pairs less often, so that looking stays a small part of the time. */
 function keepSampling(pairs: Pairs, failed: (error: unknown) => void): () => void {
   let timer: NodeJS.Timeout | null = null;
@@ -73,7 +77,9 @@ function keepSampling(pairs: Pairs, failed: (error: unknown) => void): () => voi
       })
       .finally(() => {
         const took = performance.now() - begun;
-        if (!stopped) timer = setTimeout(look, Math.max(STEP_MS / 2, 60 * took));
+        // One look that had to wait, at the start say, must not put the next one off for minutes.
+        const longest = STEP_MS / 2 + PAUSE_PER_PAIR_MS * pairs.ids.length;
+        if (!stopped) timer = setTimeout(look, Math.min(Math.max(STEP_MS / 2, REST * took), longest));
       });
   };
   look();

@@ -119,7 +119,10 @@ export function createCommands(
     const entry = await lookAt(ports[side], from);
     if (entry.kind === 'absent' || entry.kind === 'unknown') return 'no such thing in the trash';
     const to = await freeName(path);
-    await settler.settle(parentOf(to), { side: 'both', hydrate: false });
+    const folder = parentOf(to);
+    await settler.settle(folder, { side: 'both', hydrate: false });
+    if (folder !== '' && base.get(folder)?.kind !== 'directory')
+      return `could not be restored: ${folder} is no folder now`;
     // As new from now on: the tombstone must not take it for what was deleted.
     base.record([{ kind: 'forget', path: from }], []);
     const done = await settler.putBack(side, from, to, entry);

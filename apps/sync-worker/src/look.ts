@@ -1,4 +1,5 @@
 /** Answers what the planner asks for: looks, contents, where a thing came from. */
+import { sameFingerprint } from '@lazysync/action-table';
 import {
   ABSENT,
   type BaseRecord,
@@ -67,7 +68,17 @@ async function remoteOriginOf(ports: PairPorts, path: RelPath, entry: Entry): Pr
   // Two names of one file: which of them was moved can not be told.
   const [record, another] = known;
   if (record === undefined || another !== undefined) return null;
-  return { record, local: await lookAt(ports.local, record.path), remote: await lookAt(ports.remote, record.path) };
+  const [local, remote] = await Promise.all([lookAt(ports.local, record.path), lookAt(ports.remote, record.path)]);
+  return { record: await comparedIfRacy(ports, record, local), local, remote };
+}
+
+/** The row of a copy that was written right before it was written down counts once its content was compared. */
+async function comparedIfRacy(ports: PairPorts, record: BaseRecord, local: Entry): Promise<BaseRecord> {
+  if (record.kind !== 'file' || record.form !== 'copy' || !record.racy || local.kind !== 'file') return record;
+  const compared = { ...record, racy: false };
+  if (!sameFingerprint(compared, local.stat)) return record;
+  const { hash } = await hashOf(ports.local, record.path, local);
+  return hash === record.hash ? compared : record;
 }
 
 /** What a stub at its own path stands for when its file is not there any more: the one in the trash. */

@@ -1,6 +1,6 @@
 /** The decisions: pure, from the event, both sides as seen now, and the base. Never touches anything. */
 export { ACTION_TABLE, type Action, type LocalState, type RemoteState } from './action-table.ts';
-export { localChange } from './classify.ts';
+export { localChange, sameFingerprint } from './classify.ts';
 export { conflictPath, isConflictName } from './conflict-name.ts';
 export { agrees, diffListing, type ListedDirectory } from './diff-listing.ts';
 export { keepApart } from './keep-both.ts';

@@ -442,8 +442,8 @@ const inRemote: Scene[] = [
     copies: ['d/a', 'd/s/c'],
     steps: [
       noted('d/s/c', (it) => {
-        it.move('far', 'd', 'e');
         it.write('local', 'd/n', 'new');
+        it.move('far', 'd', 'e');
       }),
     ],
     ends: { 'e/a': 'one', 'e/b': 'two', 'e/s/c': 'three', 'e/n': 'new' },

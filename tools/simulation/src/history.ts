@@ -125,6 +125,8 @@ export const EVERYTHING: Limits = {
     'fault-local',
     'fault-local',
     'fault-local',
+    'fault-local',
+    'fault-remote',
     'fault-remote',
     'fault-remote',
     'fault-remote',
@@ -184,6 +186,25 @@ const MOTIFS: readonly (readonly (readonly [Deed, Where, 'p' | 'q' | 'hidden', (
     ['copy', 'local', 'p', 'q'],
     ['save', 'local', 'q'],
   ],
+  [
+    ['overwrite', 'host', 'p'],
+    ['copy', 'local', 'p', 'q'],
+  ],
+  // The copy goes along, where the remote knows what it was.
+  [
+    ['overwrite', 'mount', 'p'],
+    ['read', 'local', 'p'],
+    ['move', 'mount', 'p', 'q'],
+  ],
+  [
+    ['overwrite', 'mount', 'p'],
+    ['copy', 'local', 'p', 'q'],
+  ],
+  [
+    ['overwrite', 'mount', 'p'],
+    ['read', 'local', 'p'],
+    ['move', 'mount', 'p', 'q'],
+  ],
   // Out of sight and back: by then its file lies in the trash.
   [
     ['overwrite', 'host', 'p'],
@@ -206,7 +227,11 @@ function motif(limits: Limits, gap: fc.Arbitrary<number>): fc.Arbitrary<readonly
       p: path,
       q: path,
       client: fc.nat(limits.clients - 1),
-      gaps: fc.array(gap, { minLength: 4, maxLength: 4 }),
+      // Most of them need what came before to be over.
+      gaps: fc.array(fc.oneof({ weight: 2, arbitrary: fc.constant(REST) }, { weight: 1, arbitrary: gap }), {
+        minLength: 4,
+        maxLength: 4,
+      }),
     })
     .map(({ acts, p, q, client, gaps }) => {
       const at = { p, q, hidden: HIDDEN };
@@ -250,7 +275,7 @@ export function histories(limits: Limits): fc.Arbitrary<History> {
     gap,
   });
   const single: fc.Arbitrary<Action> =
-    limits.fates.length === 0 ? user : fc.oneof({ weight: 3, arbitrary: user }, { weight: 1, arbitrary: fate });
+    limits.fates.length === 0 ? user : fc.oneof({ weight: 5, arbitrary: user }, { weight: 2, arbitrary: fate });
   const one = single.map((action): readonly Action[] => [action]);
   const few =
     limits.motifs === true

@@ -81,7 +81,9 @@ for (const { what, n, share } of shares) {
 }
 // No kinds of things that happen, but windows that the code marks RACE: the fewer the better.
 const WINDOWS = new Set(['raced', 'strayed']);
-const rare = shares.filter(({ what, share }) => share < 1 && !WINDOWS.has(what));
+// Contents are too short for these to happen often: `test/histories.test.ts` sees to it that they do.
+const DOWNLOADS = new Set(['part kept', 'download gone on with', 'download left off']);
+const rare = shares.filter(({ what, share }) => share < 1 && !WINDOWS.has(what) && !DOWNLOADS.has(what));
 console.log(
   rare.length === 0
     ? 'no kind is in less than 1 % of the histories'
