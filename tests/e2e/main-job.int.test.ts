@@ -61,7 +61,7 @@ test('each way of opening makes a copy; each way of only looking makes none', as
     ...['cat', 'head', 'cp', 'mmap', 'exec'].map((name) => `${name}/f`),
     ...Array.from({ length: 1000 }, (_, i) => `many-${i}`),
   ];
-  await waitFor('copies of all that was opened', 30_000, () => opened.every((rel) => isFile(lab.l(rel))));
+  await waitFor('copies of all that was opened', 60_000, () => opened.every((rel) => isFile(lab.l(rel))));
   lab.wait();
   expect(['stat', 'ls', 'find', 'grep', 'direct'].filter((name) => !isStub(lab.l(name, 'f')))).toEqual([]);
   expect(lab.status().copies).toBe(opened.length);
@@ -110,7 +110,7 @@ test('changes made while nothing runs arrive at the next start, and nothing come
   }
   await lab.up();
   for (const rel of ['copy-edit', 'copy-move', 'd/b']) fs.readFileSync(lab.l(rel));
-  await waitFor('copies', 10_000, () => ['copy-edit', 'copy-move', 'd/b'].every((rel) => isFile(lab.l(rel))));
+  await waitFor('copies', 60_000, () => ['copy-edit', 'copy-move', 'd/b'].every((rel) => isFile(lab.l(rel))));
   lab.wait();
   expect(await lab.down()).toBeLessThan(5_000);
   const inode = fs.statSync(lab.r('copy-move')).ino;

@@ -73,13 +73,15 @@ async function killAgainAndAgain(times: number, pick: (turn: number) => readonly
   for (let turn = 0; turn < times; turn++) {
     const pids = await waitFor('processes to kill, at work', 120_000, () => {
       const found = pick(turn).flatMap((app) => lab.pids(app));
-      const entries = lab.status().entries;
+      const { entries, state, queued } = lab.status();
+      if (turn > 0 && state === 'idle' && queued === 0) return [];
       if (found.length < pick(turn).length || entries === seen) return null;
       seen = entries;
       return found;
     });
+    // All is done already.
+    if (pids.length === 0) return;
     for (const pid of pids) process.kill(pid, 'SIGKILL');
-    if (lab.status().queued === 0 && lab.status().state === 'idle') return;
   }
 }
 

@@ -38,14 +38,14 @@ const there = (full: string): boolean => fs.lstatSync(full, { throwIfNoEntry: fa
 const localNow = (): string[] => pathsOf(lab.local);
 /** A state in which nothing is removed. */
 const waits = (): Promise<string> =>
-  waitFor('a state in which the pair waits', 30_000, () => {
+  waitFor('a state in which the pair waits', 60_000, () => {
     const { state } = lab.status();
     return ['held', 'halted', 'remote-offline'].includes(state) ? state : null;
   });
 
 async function copiesOf(...names: string[]): Promise<void> {
   for (const name of names) fs.readFileSync(lab.l(name));
-  await waitFor('copies', 20_000, () => names.every((name) => fs.lstatSync(lab.l(name)).isFile()));
+  await waitFor('copies', 60_000, () => names.every((name) => fs.lstatSync(lab.l(name)).isFile()));
   lab.wait();
 }
 
@@ -103,7 +103,7 @@ test('the remote is suddenly empty, and that is a mistake: reject brings back wh
   emptyRemote();
   await waits();
   expect(lab.run(['reject', '--local', lab.local]).code).toBe(0);
-  await waitFor('what there are copies of', 30_000, () => there(lab.r('f1')) && there(lab.r('d/f2')));
+  await waitFor('what there are copies of', 60_000, () => there(lab.r('f1')) && there(lab.r('d/f2')));
   expect(fs.readFileSync(lab.r('f1'), 'utf8')).toBe('text of f1');
   expect(localNow()).toEqual(before);
 });

@@ -64,7 +64,7 @@ describe.each(ALL ? WHEN : (['during'] as const))('%s', (when) => {
     };
     await lab.up();
     for (const name of ['s1/f1', 's2/f2']) fs.readFileSync(lab.l('d', name));
-    await waitFor('copies', 20_000, () => ['s1/f1', 's2/f2'].every((name) => fs.lstatSync(lab.l('d', name)).isFile()));
+    await waitFor('copies', 60_000, () => ['s1/f1', 's2/f2'].every((name) => fs.lstatSync(lab.l('d', name)).isFile()));
     lab.wait();
     if (when === 'after') act();
     else {
@@ -72,7 +72,7 @@ describe.each(ALL ? WHEN : (['during'] as const))('%s', (when) => {
       if (when === 'before') act();
       const up = lab.up();
       if (when === 'during') {
-        await waitFor('the worker has begun', 20_000, () => lab.pids('sync-worker').length > 0);
+        await waitFor('the worker has begun', 60_000, () => lab.pids('sync-worker').length > 0);
         act();
       }
       await up;
