@@ -162,7 +162,11 @@ test('at rest it hardly works', async () => {
 });
 
 test('hydrate.again: a copy that was opened lately and is a stub again counts as opened', async () => {
-  await runningWith({ hydrate: { on: 'open', maxSize: Number.POSITIVE_INFINITY, again: 300_000 } }, 'f', 'g');
+  await runningWith(
+    { hydrate: { on: 'open', maxSize: Number.POSITIVE_INFINITY, again: 300_000, prefetch: { files: 0, size: 0 } } },
+    'f',
+    'g',
+  );
   const copy = (name: string): void => {
     writeFileSync(world.local(`.lazysync/stage/${name}`), 'content');
     renameSync(world.local(`.lazysync/stage/${name}`), world.local(name));
