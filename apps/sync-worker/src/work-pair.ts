@@ -168,6 +168,8 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
       await goOffline(error.message);
       return { kind: 'wait', ms: RETRY_OFFLINE_MS, why: error.message };
     }
+    // Emptied once more while all of it was brought back: the answer holds, and it is brought back again.
+    if (error instanceof EmptyingRejected) return { kind: 'wait', ms: RETRY_ONCE_MS, why: error.message };
     if (error instanceof PairHeld) {
       if (state !== 'held' || why !== error.message) ports.log('warn', error.message);
       enter('held', error.message);

@@ -205,6 +205,16 @@ const MOTIFS: readonly (readonly (readonly [Deed, Where, 'p' | 'q' | 'hidden', (
     ['read', 'local', 'p'],
     ['move', 'mount', 'p', 'q'],
   ],
+  [
+    ['overwrite', 'mount', 'p'],
+    ['read', 'local', 'p'],
+    ['move', 'mount', 'p', 'q'],
+  ],
+  [
+    ['overwrite', 'mount', 'p'],
+    ['read', 'local', 'p'],
+    ['chmod', 'local', 'p'],
+  ],
   // Out of sight and back: by then its file lies in the trash.
   [
     ['overwrite', 'host', 'p'],
