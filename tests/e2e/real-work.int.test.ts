@@ -81,7 +81,13 @@ async function killAgainAndAgain(times: number, pick: (turn: number) => readonly
     });
     // All is done already.
     if (pids.length === 0) return;
-    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    for (const pid of pids) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // it has just ended
+      }
+    }
   }
 }
 

@@ -70,7 +70,8 @@ async function healed(): Promise<void> {
 async function agree(): Promise<void> {
   const rest = { problems: 0, conflicts: 0, held: 0, queued: 0, transfers: 0, state: 'idle' };
   // Not by `lazysync wait`: that waits for the mount's listing cache, 20 s at each time.
-  await waitFor('rest and agreement', 120_000, () => {
+  // What landed late in a stage folder is cleared away half a minute after the outage.
+  await waitFor('rest and agreement', 180_000, () => {
     expect(lab.status()).toMatchObject(rest);
     expect(pathsOf(lab.local)).toEqual(pathsOf(slow.backing));
     for (const rel of pathsOf(lab.local)) {

@@ -9,8 +9,8 @@ import { PairHeld } from './holds.ts';
 import { type PairPorts, processTimers } from './ports.ts';
 
 /** ms. Calls of a process that died may land until then. */
-const LATER_MS = 60_000;
-const BETWEEN_MS = 15_000;
+const LATER_MS = 30_000;
+const BETWEEN_MS = 10_000;
 
 export interface StageKeeper {
   /** The remote answers again, or everything has just begun. */
@@ -75,7 +75,8 @@ export function keepStageClean(ports: PairPorts): StageKeeper {
 
   return {
     soon: () => {
-      if (!closed) later(LATER_MS, false);
+      // ORDER: not put off by a remote that comes and goes: the second look is what tells.
+      if (!closed && waiting === null) later(LATER_MS, false);
     },
     settled: () => running,
     close: async () => {

@@ -437,15 +437,10 @@ const inRemote: Scene[] = [
     skip: noIdentities,
     mount: 'none',
   }),
-  scene('a folder goes along with its copies, its stubs and what is new in it', {
+  scene('a folder goes along with its copies, its stubs and what went up from it', {
     remote: { 'd/a': 'one', 'd/b': 'two', 'd/s/c': 'three' },
     copies: ['d/a', 'd/s/c'],
-    steps: [
-      noted('d/s/c', (it) => {
-        it.write('local', 'd/n', 'new');
-        it.move('far', 'd', 'e');
-      }),
-    ],
+    steps: [(it) => it.write('local', 'd/n', 'new'), noted('d/s/c', (it) => it.move('far', 'd', 'e'))],
     ends: { 'e/a': 'one', 'e/b': 'two', 'e/s/c': 'three', 'e/n': 'new' },
     localTrash: NONE,
     check: wentAlong('e/s/c'),

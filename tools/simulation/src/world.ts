@@ -236,7 +236,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
         // The one window that is marked RACE and not closed next to a mount: a version saved (by a person, or by another
         // client) between the link into the trash and the rename over it, or, where there are no links, after the look.
         // On a disk, EXCHANGE leaves none, and neither does `replace: capture`.
-        if (history.exact || history.capture === true) break;
+        if (history.exact || (history.capture === true && history.hardLinks)) break;
         if (tree !== remote || isOwnPath(act.path) || act.left > 0 || act.node.kind !== 'file') break;
         const { at, by } = placed.get(`${tree.name}:${act.path}`) ?? { at: -1, by: client.name };
         if (by === client.name) break;
