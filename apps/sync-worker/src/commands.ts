@@ -123,8 +123,6 @@ export function createCommands(
     await settler.settle(folder, { side: 'both', hydrate: false });
     if (folder !== '' && base.get(folder)?.kind !== 'directory')
       return `could not be restored: ${folder} is no folder now`;
-    // As new from now on: the tombstone must not take it for what was deleted.
-    base.record([{ kind: 'forget', path: from }], []);
     const done = await settler.putBack(side, from, to, entry);
     if (!done) return 'could not be moved out of the trash';
     await settler.settle(to, { side: 'both', hydrate: false });

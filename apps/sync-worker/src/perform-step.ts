@@ -150,11 +150,12 @@ export function createPerformer(ports: PairPorts, hooks: PerformerHooks): Perfor
 
   async function putBack(side: Side, from: RelPath, to: RelPath, expected: Entry): Promise<boolean> {
     const slot = ports.slot();
-    const step: Step = { kind: 'move', side, from, path: to, expected };
+    const step: Step = { kind: 'move', side, from, path: to, expected, restored: true };
     const { outcome, open } = await mended({ slot, step }, await carryOut(slot, step));
     const done = outcome.kind === 'done';
     const acts = done ? [{ path: to, act: `restore in ${side}`, why: 'asked for' }] : [];
-    if (!open) base.record([], [slot], acts, ports.now());
+    // ORDER: the tombstone goes with the record: what could not be put back is still known as what was deleted.
+    if (!open) base.record(done ? [{ kind: 'forget', path: from }] : [], [slot], acts, ports.now());
     if (outcome.kind === 'failed') report(outcome.problem);
     if (done) hooks.changed();
     return done;

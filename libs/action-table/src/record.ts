@@ -147,6 +147,7 @@ export function changesAfter(
         ? [{ kind: 'bury', path, trashed: done.trashed }]
         : [{ kind: 'forget', path }];
     case 'move': {
+      if (step.restored === true) return [{ kind: 'forget', path: step.from }];
       if (step.side === 'remote') return [{ kind: 'move', from: step.from, to: path }];
       if (step.along !== true) return [{ kind: 'conflict', path: step.from, conflict: path }];
       const moved: BaseChange = { kind: 'move', from: step.from, to: path };

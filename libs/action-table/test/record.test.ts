@@ -214,6 +214,13 @@ describe('what is taken away or gets another name', () => {
     expect(after(step, { after: directory(14) }, folder)).toEqual([moved]);
   });
 
+  test('put back out of the trash: new from now on, also when a crash came before it was written down', () => {
+    for (const side of ['local', 'remote'] as const) {
+      const step: Step = { kind: 'move', side, from: trashed, path, expected: file(there), restored: true };
+      expect(after(step, { after: file(there) }, { base: null })).toEqual([{ kind: 'forget', path: trashed }]);
+    }
+  });
+
   test('made room in local: a conflict', () => {
     const step: Step = { kind: 'move', side: 'local', from: at('o'), path, expected: file(here) };
     expect(after(step, { after: file(here) }, { base: null })).toEqual([

@@ -56,6 +56,8 @@ export type Step =
       readonly expected: Entry;
       /** Somebody moved it in the remote, and local's goes along; else a local move makes room for a conflict. */
       readonly along?: true;
+      /** Out of the trash, because a person asked for it: new from now on, whatever it was known as. */
+      readonly restored?: true;
     }
   /** A second file with the same content, made on the remote (a stub was copied). */
   | {
