@@ -91,6 +91,9 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
   });
   // Nobody waits for it: what is missing is made when it is needed.
   ports.remote.makeRoom().catch((error: unknown) => log.debug({ pair: id, err: error }, 'no stage folders yet'));
+  const stage = keepStageClean(ports);
+  // ORDER: released after the work: its calls on a remote that hangs are broken off there.
+  scope.own(`stage of ${id}`, () => stage.close());
   // A clean stop leaves the stubs readable.
   scope.own(`work on ${id}`, async () => {
     const closing = working.close();
@@ -98,8 +101,6 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
     await closing;
     turnAnchor('remote');
   });
-  const stage = keepStageClean(ports);
-  scope.own(`stage of ${id}`, () => stage.close());
   onRemote((heard) => {
     if (heard.kind === 'answers') stage.soon();
     working

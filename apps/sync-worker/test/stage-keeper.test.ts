@@ -90,6 +90,14 @@ test('a second name, and what holds nothing, is only removed', async () => {
   expect(fs.readFileSync(path.join(pair.remote, 'f'), 'utf8')).toBe('in its place');
 });
 
+test('a link that somebody made is kept, too', async () => {
+  fs.symlinkSync('somewhere', stage(pair.local, OURS));
+  keeper.soon();
+  await look();
+  await look();
+  expect(fs.readlinkSync(path.join(pair.local, `.lazysync/trash/${OURS}/left behind`))).toBe('somewhere');
+});
+
 test('what is gone at the second look was only on its way', async () => {
   put(pair.remote, `1/${OURS}`, 'being committed');
   keeper.soon();

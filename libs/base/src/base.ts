@@ -8,6 +8,7 @@ import type {
   RelPath,
   RemotePrint,
   Side,
+  StagedPart,
   Step,
 } from '@lazysync/event-model';
 
@@ -25,16 +26,6 @@ export interface Intent {
 }
 
 export type TransferState = 'queued' | 'running' | 'staged';
-
-/** The first bytes of a stage file, written down only when they are on the disk. */
-export interface StagedPart {
-  readonly bytes: number;
-  /** sha256 of them, hex. */
-  readonly hash: string;
-  /** The remote's version that they are of. */
-  readonly size: number;
-  readonly mtimeNs: bigint;
-}
 
 export interface Transfer {
   readonly id: string;

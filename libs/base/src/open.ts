@@ -1,6 +1,6 @@
 /** Opening the SQLite file: the only place that names node:sqlite. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
+import { SCHEMA, SCHEMA_VERSION, UPGRADE_FROM_1 } from './schema.ts';
 
 export type Db = DatabaseSync;
 export type Statement = StatementSync;
@@ -12,11 +12,18 @@ export class BaseDamaged extends Error {}
 export function openDatabase(file: string, access: 'write' | 'read'): Db {
   const db = new DatabaseSync(file, { readOnly: access === 'read', timeout: 5_000 });
   try {
-    // OFF while an empty one is made, which is no loss: a third of the time that a thousand new pairs take to start.
-    if (access === 'write') db.exec('PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL; PRAGMA temp_store = MEMORY;');
     const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (version === 0 && access === 'write')
-      db.exec(`BEGIN; ${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+    if (access === 'write') {
+      // OFF while an empty one is made, which is no loss: a third of the time that a thousand new pairs take to start.
+      db.exec(`PRAGMA synchronous = ${version === 0 ? 'OFF' : 'NORMAL'}; PRAGMA journal_mode = WAL;`);
+      db.exec('PRAGMA temp_store = MEMORY;');
+    }
+    const change = new Map([
+      [0, SCHEMA],
+      [1, UPGRADE_FROM_1],
+    ]).get(version);
+    if (change !== undefined && access === 'write')
+      db.exec(`BEGIN; ${change} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
     else if (version !== SCHEMA_VERSION)
       throw new BaseDamaged(`the base is of version ${version}, this program knows ${SCHEMA_VERSION}`);
     if (access === 'write') {

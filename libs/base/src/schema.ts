@@ -4,6 +4,14 @@
  */
 export const SCHEMA_VERSION = 2;
 
+/** Version 1 knew no identities of the remote: what it holds goes on, and rows that are written anew get theirs. */
+export const UPGRADE_FROM_1 = `
+ALTER TABLE entry ADD COLUMN r_dev INTEGER;
+ALTER TABLE entry ADD COLUMN r_ino INTEGER;
+ALTER TABLE entry ADD COLUMN r_birth INTEGER;
+CREATE INDEX entry_by_remote_inode ON entry (r_ino) WHERE r_ino IS NOT NULL;
+`;
+
 export const SCHEMA = `
 CREATE TABLE dir (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
 CREATE TABLE entry (

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { copyFile, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BaseDamaged, openBase, openBaseReader } from '../src/index.ts';
 import { at, directory, stub } from './records.ts';
@@ -109,6 +110,29 @@ test('a writer that is killed at any moment leaves whole transactions, and all t
     base.close();
     reached = done;
   }
+});
+
+test('a base of version 1 goes on with all that it knows', () => {
+  const base = openBase(file);
+  const rows = [directory('d', 1), directory('d/e', 2)];
+  base.record(
+    rows.map((record) => ({ kind: 'put', record })),
+    [],
+  );
+  base.close();
+  // As version 1 was.
+  const old = new DatabaseSync(file);
+  old.exec('DROP INDEX entry_by_remote_inode');
+  for (const column of ['r_dev', 'r_ino', 'r_birth']) old.exec(`ALTER TABLE entry DROP COLUMN ${column}`);
+  old.exec('PRAGMA user_version = 1');
+  old.close();
+  const again = openBase(file);
+  expect(again.below(at(''))).toEqual(rows);
+  const identity = { dev: 1n, ino: 7n, birthNs: 5n };
+  const known = { ...directory('d', 1), remote: identity };
+  again.record([{ kind: 'put', record: known }], []);
+  expect(again.withRemoteIdentity(identity)).toEqual([known]);
+  again.close();
 });
 
 test('a reader is told that somebody else has written', () => {

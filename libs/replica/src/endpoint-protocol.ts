@@ -1,6 +1,6 @@
 /** What a process and its endpoint say to one another. Both are of the same version: the one forks the other. */
-import type { Anchors, ChangeKind, RelPath, Side } from '@lazysync/event-model';
-import type { Replica, StagedPart } from './replica.ts';
+import type { Anchors, ChangeKind, RelPath, Side, StagedPart } from '@lazysync/event-model';
+import type { Replica } from './replica.ts';
 
 export interface EndpointRoots {
   readonly localRoot: string;

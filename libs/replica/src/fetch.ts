@@ -1,13 +1,13 @@
 /** Brings a remote file's bytes into the local stage folder, where nobody sees them. */
 import { createHash } from 'node:crypto';
-import { type Anchors, type Entry, OWN_FOLDER } from '@lazysync/event-model';
+import { type Anchors, type Entry, OWN_FOLDER, type StagedPart } from '@lazysync/event-model';
 import type { Clock } from '@lazysync/ops';
 import { entryContext, entryFromStat, entryOf, fileStat, throwIfLost } from './entry-of.ts';
 import { FsError, type FsPort, type OpenFile, type RawStat } from './fs-port.ts';
 import { heldStill, isElsewhere, readProblem, writeProblem } from './hash.ts';
 import { createPacer, type Pacer } from './pacer.ts';
 import { RANGE, readInOrder } from './read-in-order.ts';
-import type { FetchOrder, FetchOutcome, StagedPart } from './replica.ts';
+import type { FetchOrder, FetchOutcome } from './replica.ts';
 import { type BegunFile, createPartKeeper, type PartKeeper, reopenPart } from './staged-part.ts';
 import { writeSparse } from './write-sparse.ts';
 

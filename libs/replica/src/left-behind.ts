@@ -33,8 +33,8 @@ export async function leaveBehind(it: TreeContext, paths: readonly RelPath[]): P
   for (const path of paths) {
     try {
       const { nlink, kind, size } = await it.fs.lstat(path);
-      // A second name, a link of ours, or nothing at all.
-      if (kind !== 'directory' && (nlink > 1 || kind === 'symlink' || size === 0)) await dropName(it.fs, path);
+      // A second name, or a file with nothing in it.
+      if (kind === 'file' && (nlink > 1 || size === 0)) await dropName(it.fs, path);
       else await moveName(it, path, await makeTrashFolder(it, slotOf(path), LEFT));
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;

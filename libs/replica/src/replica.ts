@@ -3,7 +3,17 @@
  * mount). Calls reject only with `RemoteOffline` (a deadline passed, the endpoint is gone) or for bugs; all that a
  * file system can answer is a value.
  */
-import type { Entry, FileStat, Problem, RelPath, RemotePrint, Side, Step, StepOutcome } from '@lazysync/event-model';
+import type {
+  Entry,
+  FileStat,
+  Problem,
+  RelPath,
+  RemotePrint,
+  Side,
+  StagedPart,
+  Step,
+  StepOutcome,
+} from '@lazysync/event-model';
 
 /** The mount does not answer. Nothing may be concluded about any path. */
 export class RemoteOffline extends Error {}
@@ -65,17 +75,6 @@ export type StageOutcome =
   | { readonly kind: 'staged'; readonly upload: StagedUpload }
   | { readonly kind: 'stale'; readonly saw: Entry }
   | { readonly kind: 'failed'; readonly problem: Problem };
-
-/** What is surely staged of a download that is not whole yet: a later try goes on from there. */
-export interface StagedPart {
-  /** So many from the beginning lie in the stage file, and on the disk. */
-  readonly bytes: number;
-  /** sha256 of them, hex. */
-  readonly hash: string;
-  /** The version that they are of. */
-  readonly size: number;
-  readonly mtimeNs: bigint;
-}
 
 export interface FetchOrder {
   readonly path: RelPath;

@@ -3,9 +3,9 @@
  * are there. A part is known by the hash of its bytes, so that no other file, no lost write and no torn one is taken for it.
  */
 import { createHash, type Hash } from 'node:crypto';
+import type { StagedPart } from '@lazysync/event-model';
 import { FsError, type FsPort, type OpenFile, type RawStat } from './fs-port.ts';
 import { readInOrder } from './read-in-order.ts';
-import type { StagedPart } from './replica.ts';
 
 export interface BegunFile {
   readonly file: OpenFile;

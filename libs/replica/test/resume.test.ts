@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { relPath } from '@lazysync/event-model';
+import { relPath, type StagedPart } from '@lazysync/event-model';
 import { systemClock } from '@lazysync/ops';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -15,7 +15,6 @@ import {
   fetchFile,
   type OpenFile,
   RemoteOffline,
-  type StagedPart,
 } from '../src/index.ts';
 
 const KIB = 1024;
