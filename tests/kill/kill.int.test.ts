@@ -110,7 +110,10 @@ describe.skipIf(noMounts !== null)(`kill -9${noMounts === null ? '' : ` (skipped
       seen = now;
     }
     // What could not be done in the middle of a kill is tried again, at times of its own.
-    await waitFor('no problem is left', 120_000, () => lab.status().problems === 0);
+    await waitFor('no problem is left', 120_000, () => {
+      if (lab.status().problems === 0) return true;
+      throw new Error(lab.run(['problems', '--json', '--local', lab.local]).out);
+    });
     lab.wait(300);
     const status = lab.status();
     const redis = openRedis({ kind: 'socket', path: path.join(lab.state, 'redis/redis.sock') });

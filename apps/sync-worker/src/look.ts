@@ -100,7 +100,11 @@ async function pointedAt(
   const local = await lookAt(ports.local, points);
   if (record !== null) return { record, local, remote: await lookAt(ports.remote, record.path) };
   const remote = await lookAt(ports.remote, points);
-  if (remote.kind !== 'file') return null;
+  if (remote.kind !== 'file') {
+    // RACE: removed in remote and moved in local at once: its row went before the stub was seen at its new path.
+    const record = { kind: 'residual', path: points, side: 'local', why: 'a stub leads here' } as const;
+    return remote.kind === 'absent' || remote.kind === 'unknown' ? { record, local, remote } : null;
+  }
   const { size, mtimeNs, mode } = remote.stat;
   // No identity of ours: it can only count as copied.
   const link = { ...entry.identity, ino: 0n };

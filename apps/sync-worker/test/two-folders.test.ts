@@ -460,3 +460,17 @@ test('a download leaves free what is to stay free, and says so', async () => {
   expect(pair.tree('local').f).toBe(`file ${'x'.repeat(500)}`);
   expect(pair.ports.base.problems()).toEqual([]);
 });
+
+test('moved in local and removed in remote at once: no stub of nothing is left', async () => {
+  write(pair.remote, 'd/a', 'one');
+  write(pair.remote, 'd/b', 'two');
+  await pair.rescan();
+  fs.renameSync(path.join(pair.local, 'd/a'), path.join(pair.local, 'moved'));
+  fs.rmSync(path.join(pair.remote, 'd/a'));
+  await pair.change('remote', 'delete', 'd/a');
+  await pair.change('local', 'delete', 'd/a');
+  await pair.change('local', 'create', 'moved');
+  expect(pair.tree('local')).toEqual({ d: 'directory', 'd/b': 'stub d/b' });
+  expect(pair.tree('remote')).toEqual({ d: 'directory', 'd/b': 'file two' });
+  expect(pair.ports.base.problems()).toEqual([]);
+});

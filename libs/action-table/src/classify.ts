@@ -76,7 +76,11 @@ export function isMovedHere(local: Entry, origin: Origin): boolean {
 function ownStubChange(view: PathView, base: StubRecord | CopyRecord, local: StubEntry): Change {
   if (base.form === 'stub' && sameIdentity(base.link, local.identity)) return UNCHANGED;
   if (view.origin === undefined) return ORIGIN;
-  if (view.origin?.remote.kind === 'file' && isMovedHere(local, view.origin)) return MODIFIED;
+  if (view.origin !== null && isMovedHere(local, view.origin)) {
+    const why = unseen(view.origin.remote);
+    if (why !== null) return { kind: 'unknown', why };
+    if (view.origin.remote.kind === 'file') return MODIFIED;
+  }
   return base.form === 'stub' ? UNCHANGED : TOUCHED;
 }
 

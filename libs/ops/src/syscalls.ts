@@ -110,11 +110,18 @@ function result(value: number): Result<number> {
   return value < 0 ? errnoName(koffi.errno()) : value;
 }
 
+/**
+ * RACE: errno is read after the call came back, and whatever the runtime did in between may have changed it. "Not there"
+ * is what files are deleted for, so it must be said twice. A call that failed did nothing: to make it again is safe.
+ */
+const DOUBTED = 'ENOENT';
+
 function call(fn: Call, ...args: unknown[]): Result<number> {
-  return result(fn(...args) as number);
+  const first = result(fn(...args) as number);
+  return first === DOUBTED ? result(fn(...args) as number) : first;
 }
 
-function callAsync(fn: Call, ...args: unknown[]): Promise<Result<number>> {
+function onceAsync(fn: Call, args: unknown[]): Promise<Result<number>> {
   return new Promise((resolve, reject) => {
     // koffi puts the errno of the pool's thread in place just for the time of this callback.
     fn.async(...args, (error: unknown, value: number) => {
@@ -122,6 +129,11 @@ function callAsync(fn: Call, ...args: unknown[]): Promise<Result<number>> {
       else resolve(result(value));
     });
   });
+}
+
+async function callAsync(fn: Call, ...args: unknown[]): Promise<Result<number>> {
+  const first = await onceAsync(fn, args);
+  return first === DOUBTED ? await onceAsync(fn, args) : first;
 }
 
 // ---------------------------------------------------------------------------------------------- opening and renaming
