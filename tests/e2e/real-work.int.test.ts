@@ -7,7 +7,7 @@ import { Lab } from './support/lab.ts';
 import { differences, filesUnder } from './support/trees.ts';
 import { waitFor } from './support/wait-for.ts';
 
-const FILES = 3_200;
+const FILES = 1_600;
 let lab: Lab;
 let repo: string;
 beforeEach(() => {

@@ -2,8 +2,8 @@
  * What steps that are at work together write into the base goes into one transaction: a commit costs more than what is
  * in it. Each waits until its own part is written: what is to be known before an act, and what came of it.
  */
-import type { Act, Intent } from '@lazysync/base';
-import type { BaseChange } from '@lazysync/event-model';
+import type { Act, Base, Intent } from '@lazysync/base';
+import type { BaseChange, RelPath } from '@lazysync/event-model';
 import { type PairPorts, processTimers } from './ports.ts';
 
 export interface Journal {
@@ -52,4 +52,9 @@ export function createJournal(ports: PairPorts): Journal {
     begin: (intent) => written(() => base.begin([intent])),
     record: (changes, cleared, acts, over) => written(() => base.record(changes, cleared, acts, ports.now(), over)),
   };
+}
+
+/** Steps at this path, or out of it, that are begun and neither finished nor undone. */
+export function openAt(base: Pick<Base, 'intents'>, path: RelPath): readonly Intent[] {
+  return base.intents().filter(({ step }) => step.path === path || (step.kind === 'move' && step.from === path));
 }

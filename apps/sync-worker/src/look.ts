@@ -15,6 +15,7 @@ import {
   sameIdentity,
 } from '@lazysync/event-model';
 import type { Replica } from '@lazysync/replica';
+import { openAt } from './journal.ts';
 import type { PairPorts } from './ports.ts';
 
 type Building = { -readonly [K in keyof PathView]: PathView[K] };
@@ -42,6 +43,16 @@ async function hashOf(replica: Replica, path: RelPath, seen: Entry | undefined):
   return { entry, hash: null };
 }
 
+/**
+ * The remote at an origin's path. CRASH: a step there that could neither be finished nor undone may have taken the file
+ * out for the moment: that is not "deleted".
+ */
+async function lookAtOrigin(ports: PairPorts, path: RelPath): Promise<Entry> {
+  if (openAt(ports.base, path).some(({ side }) => side === 'remote'))
+    return { kind: 'unknown', reason: 'a step there is not over yet' };
+  return lookAt(ports.remote, path);
+}
+
 /** The row (or tombstone) of a thing that lies here and was known under another path. */
 async function originOf(ports: PairPorts, path: RelPath, entry: Entry): Promise<Origin | null> {
   const identity = identityOf(entry);
@@ -49,7 +60,7 @@ async function originOf(ports: PairPorts, path: RelPath, entry: Entry): Promise<
   for (const record of known) {
     const local = isOwn(record.path) ? ABSENT : await lookAt(ports.local, record.path);
     if (sameIdentity(identityOf(local), recordIdentity(record))) continue;
-    return { record, local, remote: await lookAt(ports.remote, record.path) };
+    return { record, local, remote: await lookAtOrigin(ports, record.path) };
   }
   if (entry.kind !== 'stub' || entry.points === null) return null;
   return entry.points === path ? buriedAt(ports, path, entry) : pointedAt(ports, entry.points, entry);
@@ -68,7 +79,7 @@ async function remoteOriginOf(ports: PairPorts, path: RelPath, entry: Entry): Pr
   // Two names of one file: which of them was moved can not be told.
   const [record, another] = known;
   if (record === undefined || another !== undefined) return null;
-  const [local, remote] = await Promise.all([lookAt(ports.local, record.path), lookAt(ports.remote, record.path)]);
+  const [local, remote] = await Promise.all([lookAt(ports.local, record.path), lookAtOrigin(ports, record.path)]);
   return { record: await comparedIfRacy(ports, record, local), local, remote };
 }
 
@@ -85,7 +96,7 @@ async function comparedIfRacy(ports: PairPorts, record: BaseRecord, local: Entry
 async function buriedAt(ports: PairPorts, path: RelPath, local: Entry): Promise<Origin | null> {
   const buried = ports.base.tombstone(path);
   const record = buried === null ? null : ports.base.get(buried);
-  return record === null ? null : { record, local, remote: await lookAt(ports.remote, record.path) };
+  return record === null ? null : { record, local, remote: await lookAtOrigin(ports, record.path) };
 }
 
 /** What a copied stub stands for: the row at the path it leads to, the tombstone of it, or a file nobody knows yet. */
@@ -98,12 +109,14 @@ async function pointedAt(
   const buried = row === null ? ports.base.tombstone(points) : null;
   const record: BaseRecord | null = row ?? (buried === null ? null : ports.base.get(buried));
   const local = await lookAt(ports.local, points);
-  if (record !== null) return { record, local, remote: await lookAt(ports.remote, record.path) };
-  const remote = await lookAt(ports.remote, points);
+  if (record !== null) return { record, local, remote: await lookAtOrigin(ports, record.path) };
+  const remote = await lookAtOrigin(ports, points);
   if (remote.kind !== 'file') {
-    // RACE: removed in remote and moved in local at once: its row went before the stub was seen at its new path.
+    // RACE: removed in remote and moved in local at once: its row may go before the stub is seen at its new path. What
+    // we never dealt with is another matter.
+    const wasKnown = remote.kind === 'absent' && ports.base.acts({ path: points, limit: 1 }).length > 0;
     const record = { kind: 'residual', path: points, side: 'local', why: 'a stub leads here' } as const;
-    return remote.kind === 'absent' || remote.kind === 'unknown' ? { record, local, remote } : null;
+    return wasKnown || remote.kind === 'unknown' ? { record, local, remote } : null;
   }
   const { size, mtimeNs, mode } = remote.stat;
   // No identity of ours: it can only count as copied.

@@ -91,7 +91,7 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
   });
   // Nobody waits for it: what is missing is made when it is needed.
   ports.remote.makeRoom().catch((error: unknown) => log.debug({ pair: id, err: error }, 'no stage folders yet'));
-  const stage = keepStageClean(ports);
+  const stage = keepStageClean(ports, around.pairs);
   // ORDER: released after the work: its calls on a remote that hangs are broken off there.
   scope.own(`stage of ${id}`, () => stage.close());
   // A clean stop leaves the stubs readable.

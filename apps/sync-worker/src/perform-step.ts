@@ -14,7 +14,7 @@ import type {
 import type { Order } from '@lazysync/replica';
 import { atOnce } from './at-once.ts';
 import { guard, isGuarded } from './guards.ts';
-import { createJournal } from './journal.ts';
+import { createJournal, openAt } from './journal.ts';
 import type { PairPorts } from './ports.ts';
 import { replayIntent } from './replay-journal.ts';
 import { dropOverwritten } from './trash.ts';
@@ -102,11 +102,8 @@ export function createPerformer(ports: PairPorts, hooks: PerformerHooks): Perfor
     return { outcome: found?.kind === 'finished' ? found.outcome : outcome, open: found?.kind === 'failed' };
   }
 
-  const openAt = (path: RelPath) =>
-    base.intents().filter(({ step }) => step.path === path || (step.kind === 'move' && step.from === path));
-
   async function closeOpen(path: RelPath): Promise<string | null> {
-    for (const intent of openAt(path))
+    for (const intent of openAt(base, path))
       if (!(await replayIntent(ports, intent))) return 'its last step can be neither finished nor undone yet';
     return null;
   }
@@ -161,5 +158,5 @@ export function createPerformer(ports: PairPorts, hooks: PerformerHooks): Perfor
     return done;
   }
 
-  return { perform, carryOut, putBack, report, closeOpen, hasOpen: (path) => openAt(path).length > 0 };
+  return { perform, carryOut, putBack, report, closeOpen, hasOpen: (path) => openAt(base, path).length > 0 };
 }

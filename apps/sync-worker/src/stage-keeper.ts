@@ -10,6 +10,8 @@ import { type PairPorts, processTimers } from './ports.ts';
 
 /** ms. Calls of a process that died may land until then. */
 const LATER_MS = 30_000;
+/** ms of this process's time for each look, on average. */
+const EACH_MS = 500;
 const BETWEEN_MS = 10_000;
 
 export interface StageKeeper {
@@ -36,7 +38,8 @@ async function leftIn(ports: PairPorts, side: Side): Promise<ReadonlySet<RelPath
   return new Set(names.filter(isLeft));
 }
 
-export function keepStageClean(ports: PairPorts): StageKeeper {
+/** `pairs`: how many this process may serve. They all come at once at a start, and are looked at one after the other. */
+export function keepStageClean(ports: PairPorts, pairs: () => number = () => 1): StageKeeper {
   const timers = ports.timers ?? processTimers;
   let waiting: { cancel(): void } | null = null;
   let running: Promise<void> = Promise.resolve();
@@ -76,7 +79,7 @@ export function keepStageClean(ports: PairPorts): StageKeeper {
   return {
     soon: () => {
       // ORDER: not put off by a remote that comes and goes: the second look is what tells.
-      if (!closed && waiting === null) later(LATER_MS, false);
+      if (!closed && waiting === null) later(LATER_MS + Math.random() * (pairs() - 1) * EACH_MS, false);
     },
     settled: () => running,
     close: async () => {

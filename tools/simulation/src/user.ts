@@ -162,11 +162,16 @@ export function copy(shell: Shell, from: string, to: string): Call[] {
       ...[...node.names.keys()].flatMap((name) => copy(shell, `${from}/${name}`, `${to}/${name}`)),
     ];
   }
+  let taken = false;
   return [
+    () => {
+      taken = tree.peek(to) !== null;
+    },
     ...create(shell, to, node.text),
     () => {
       const made = tree.peek(to);
-      if (made?.kind !== 'file') return;
+      // An old time on a version of another content and the same size is what nobody could see.
+      if (taken || made?.kind !== 'file') return;
       tree.chmod(to, made, node.mode, USER);
       tree.setMtime(to, made, node.mtimeNs, USER);
     },
