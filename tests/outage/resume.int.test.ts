@@ -1,6 +1,6 @@
 /**
- * A download that is broken off in the middle goes on after it: the bytes that the server sends are counted. The worker
- * and its endpoint are killed; `npm run test:outage` resets the connection and cuts the link, too, and changes the remote meanwhile.
+ * A transfer that is broken off in the middle goes on after it: the bytes on the link are counted. The worker and its
+ * endpoint are killed; `npm run test:outage` resets the connection and cuts the link, too, and changes the remote meanwhile.
  */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -114,5 +114,54 @@ describe.skipIf(noMounts !== null)(`a download goes on${noMounts === null ? '' :
     const received = slow.received();
     process.stdout.write(`cut: ${(received / MIB).toFixed(1)} MiB came after that, of ${SIZE / MIB}\n`);
     expect(received).toBeLessThan(SIZE - HALF + AGAIN);
+  });
+});
+
+describe.skipIf(noMounts !== null)(`an upload goes on${noMounts === null ? '' : ` (skipped: ${noMounts})`}`, () => {
+  beforeEach(async () => {
+    slow = new SlowRemote('--rtt', '10ms', '--mbit', '60', '--opts', 'dcache_timeout=1');
+    lab = new Lab('resume-up', slow.remote);
+    fs.writeFileSync(slow.b('stays'), 'stays');
+    await lab.up();
+    fs.writeFileSync(lab.l('big'), randomBytes(SIZE));
+    await waitFor('the upload is half done', 60_000, () => {
+      const now = transfer();
+      if (now !== undefined) expect(now).toMatchObject({ path: 'big', direction: 'up', size: SIZE });
+      return (now?.bytes ?? 0) > HALF;
+    });
+    slow.resetStats();
+  }, 300_000);
+  afterEach(async () => {
+    await lab.close();
+    slow.down();
+  }, 120_000);
+
+  async function arrived(how: string): Promise<void> {
+    await waitFor('the file in remote', 120_000, () => isFile(slow.b('big')));
+    expect(hashFile(slow.b('big'))).toBe(hashFile(lab.l('big')));
+    await waitFor('rest', 60_000, () => lab.status().state === 'idle');
+    expect(lab.status().problems).toBe(0);
+    expect(filesUnder(slow.b('.lazysync/stage'))).toEqual([]);
+    const sent = slow.sent();
+    process.stdout.write(`${how}: ${(sent / MIB).toFixed(1)} MiB went up after that, of ${SIZE / MIB}\n`);
+    expect(sent).toBeLessThan(SIZE - HALF + AGAIN);
+  }
+
+  test('after the worker and its endpoint were killed', { timeout: LIMIT }, async () => {
+    for (const pid of [...lab.pids('sync-worker'), ...lab.pids('endpoint')]) process.kill(pid, 'SIGKILL');
+    await arrived('killed');
+  });
+
+  test.runIf(ALL)('after the connection was reset', { timeout: LIMIT }, async () => {
+    slow.drop();
+    await arrived('reset');
+  });
+
+  test.runIf(ALL)('after the link was cut', { timeout: LIMIT }, async () => {
+    slow.cut();
+    await waitFor('the cut is noticed', 60_000, () => lab.status().state === 'remote-offline');
+    slow.heal();
+    await waitFor('the mount answers', 200_000, () => slow.answers());
+    await arrived('cut');
   });
 });

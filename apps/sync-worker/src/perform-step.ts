@@ -77,6 +77,8 @@ export function createPerformer(ports: PairPorts, hooks: PerformerHooks): Perfor
       if (guarding.status === 'rejected') throw guarding.reason;
       if (staging.status === 'rejected') throw staging.reason;
       const outcome = staging.value;
+      // No part was asked for.
+      if (outcome.kind === 'broken-off') return { ...outcome, kind: 'failed' };
       if (outcome.kind !== 'staged') return outcome;
       order = { ...order, staged: outcome.upload };
       // CRASH: the content lies in the stage folder, and the journal knows it: recovery can tell it from a rival's file.

@@ -106,20 +106,27 @@ export function createUploads(ports: PairPorts): Uploads {
   }
 
   const isDue = everySoOften(() => timers.now());
-  ports.onProgress?.((slot, bytes) => {
+  ports.onProgress?.((slot, bytes, part) => {
     const row = rows.get(slot);
-    if (closed || row === undefined || row.state === 'staged' || !isDue(slot)) return;
-    const running: Up = { ...row, state: 'running', bytes };
+    if (closed || row === undefined || row.state === 'staged' || (part === undefined && !isDue(slot))) return;
+    const running: Up = { ...row, state: 'running', bytes, ...(part === undefined ? {} : { part }) };
     rows.set(slot, running);
     base.putTransfer(running);
   });
 
   async function stage(row: Up): Promise<void> {
     await checkRoot(ports, 'remote');
-    const outcome = await ports.remote.stage({ slot: row.id, step: stepOf(row), ...upLimit(ports) });
+    const { part = null } = row;
+    const outcome = await ports.remote.stage({ slot: row.id, step: stepOf(row), part, ...upLimit(ports) });
     if (closed) return;
+    if (outcome.kind === 'broken-off') {
+      base.putProblem(outcome.problem, ports.now());
+      return later(row.id);
+    }
     if (outcome.kind === 'staged' && byPath.get(row.path) === row.id) {
-      const staged: Up = { ...row, state: 'staged', bytes: row.remote.size, up: { ...row.up, staged: outcome.upload } };
+      const up = { ...row.up, staged: outcome.upload };
+      const staged: Up = { ...row, state: 'staged', part: null, bytes: row.remote.size, up };
+      failures = 0;
       put(staged);
       announce(staged);
       return;
@@ -130,23 +137,26 @@ export function createUploads(ports: PairPorts): Uploads {
     if (outcome.kind === 'stale') publish([{ kind: 'modify', side: 'local', path: row.path }]);
   }
 
+  function later(id: string): void {
+    const wait = timers.after(Math.min(AGAIN_MS * 2 ** failures++, AGAIN_LONGEST_MS), () => {
+      waits.delete(wait);
+      queue.push(id);
+      pump();
+    });
+    waits.add(wait);
+  }
+
   async function run(id: string): Promise<void> {
     const row = rows.get(id);
     if (row === undefined) return;
     try {
       if (byPath.get(row.path) === id) await stage(row);
       else await drop(id);
-      failures = 0;
     } catch (error) {
       if (closed) return;
       if (!(error instanceof RemoteOffline || error instanceof PairHeld))
         ports.log('warn', 'an upload could not be staged yet', { err: error, path: row.path });
-      const wait = timers.after(Math.min(AGAIN_MS * 2 ** failures++, AGAIN_LONGEST_MS), () => {
-        waits.delete(wait);
-        queue.push(id);
-        pump();
-      });
-      waits.add(wait);
+      later(id);
     }
   }
 

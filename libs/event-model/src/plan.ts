@@ -217,12 +217,12 @@ export type Decision =
   | { readonly kind: 'children-first'; readonly why: string }
   | { readonly kind: 'problem'; readonly problem: Problem };
 
-/** The first bytes of a download that is not whole yet: written down when they are on the disk, and gone on with later. */
+/** The first bytes of a transfer that is not whole yet: written down when they are on the disk, and gone on with later. */
 export interface StagedPart {
   readonly bytes: number;
   /** sha256 of them, hex. */
   readonly hash: string;
-  /** The remote's version that they are of. */
+  /** The version that they are of. */
   readonly size: number;
   readonly mtimeNs: bigint;
 }

@@ -200,9 +200,9 @@ async function copy(
     signal?.throwIfAborted();
     looker.reached(at);
     hash.update(piece);
-    await staging(writeSparse(file, piece, at));
+    const { open } = await staging(writeSparse(file, piece, at));
     const done = at + piece.length;
-    await staging(keeper.reached(done, hash));
+    await staging(keeper.reached(done, hash, open));
     progress?.(done);
     if (order.limit !== null) await pacer.moved(piece.length, order.limit, signal);
   };

@@ -1,5 +1,5 @@
 /** A replica over any FsPort: the one in this process, the one in an endpoint, and the simulation's are the same code. */
-import { type Anchors, OWN_FOLDER, type RelPath, type StepOutcome } from '@lazysync/event-model';
+import { type Anchors, OWN_FOLDER, type RelPath, type StagedPart, type StepOutcome } from '@lazysync/event-model';
 import type { Clock } from '@lazysync/ops';
 import { look, mapParallel } from './entry-of.ts';
 import { type FetchSteps, fetchFile, LeftOff } from './fetch.ts';
@@ -13,9 +13,9 @@ import { createPacer } from './pacer.ts';
 import { recover } from './recover.ts';
 import { removeTree } from './remove-tree.ts';
 import type { Replica, TellProgress } from './replica.ts';
+import { makeStageFolders, stageUpload } from './stage-upload.ts';
 import { transition } from './transition.ts';
 import { dropName, stagePath, type TreeContext, uploadStagePath } from './tree-context.ts';
-import { makeStageFolders, stageUpload } from './upload.ts';
 
 export interface ReplicaOptions {
   readonly side: Replica['side'];
@@ -32,7 +32,7 @@ export interface ReplicaOptions {
   /** The root's marker and what its file system can do. */
   readonly root: Pick<Replica, 'prepare' | 'check'>;
   readonly progress?: TellProgress;
-  /** Of fetches; left out: what suits a mount. */
+  /** Of transfers; left out: what suits a mount. */
   readonly steps?: FetchSteps;
   readonly close: () => Promise<void>;
 }
@@ -61,7 +61,9 @@ export function createReplica(options: ReplicaOptions): Replica {
       options.progress?.(slot, done);
       if (limit !== undefined) await up.moved(bytes, limit);
     };
-    return { side, fs, peer, moved, look: lookAt, anchor: today, now: () => clock.now() };
+    const kept = (slot: string, part: StagedPart): void => options.progress?.(slot, part.bytes, part);
+    const part = options.steps === undefined ? {} : { part: options.steps.part };
+    return { side, fs, peer, moved, kept, look: lookAt, anchor: today, now: () => clock.now(), ...part };
   }
 
   return {

@@ -69,11 +69,15 @@ export interface Order {
   readonly staged?: StagedUpload;
   /** Of what is staged, bytes per second; left out: none. */
   readonly limit?: number;
+  /** As of a fetch; left out: no part is told. */
+  readonly part?: StagedPart | null;
 }
 
 export type StageOutcome =
   | { readonly kind: 'staged'; readonly upload: StagedUpload }
   | { readonly kind: 'stale'; readonly saw: Entry }
+  /** Writing failed on the way. The part that was told stays, and can be gone on with. */
+  | { readonly kind: 'broken-off'; readonly problem: Problem }
   | { readonly kind: 'failed'; readonly problem: Problem };
 
 export interface FetchOrder {
@@ -86,7 +90,7 @@ export interface FetchOrder {
   readonly part?: StagedPart | null;
 }
 
-/** `bytes` have come; `part`: told whenever more of it is on the disk. */
+/** `bytes` have moved; `part`: told whenever more of it is on the disk. */
 export type TellProgress = (slot: string, bytes: number, part?: StagedPart) => void;
 
 export type FetchOutcome =

@@ -1,5 +1,5 @@
 /**
- * The first bytes of a download that was broken off: what of them may be gone on with, and when it may be said that they
+ * The first bytes of a transfer that was broken off: what of them may be gone on with, and when it may be said that they
  * are there. A part is known by the hash of its bytes, so that no other file, no lost write and no torn one is taken for it.
  */
 import { createHash, type Hash } from 'node:crypto';
@@ -16,7 +16,7 @@ export interface BegunFile {
 
 /** The stage file, with nothing in it but the part; null: it is not there, or of another version, or not whole. */
 export async function reopenPart(
-  local: FsPort,
+  on: FsPort,
   stage: string,
   part: StagedPart | null,
   version: RawStat,
@@ -24,7 +24,7 @@ export async function reopenPart(
   if (part === null || part.size !== version.size || part.mtimeNs !== version.mtimeNs) return null;
   let file: OpenFile | undefined;
   try {
-    file = await local.reopen(stage);
+    file = await on.reopen(stage);
     const hash = createHash('sha256');
     const bytes = await readInOrder(file, part.bytes, (piece) => void hash.update(piece));
     if (bytes === part.bytes && hash.copy().digest('hex') === part.hash) {
@@ -41,8 +41,8 @@ export async function reopenPart(
 }
 
 export interface PartKeeper {
-  /** `hash`: over the first `bytes`, which are written. */
-  reached(bytes: number, hash: Hash): Promise<void>;
+  /** `hash`: over the first `bytes`, which are written; `open`: they end in a hole, which no write has made. */
+  reached(bytes: number, hash: Hash, open: boolean): Promise<void>;
   /** Nothing is under way any more. Rejects with what went wrong beside. */
   over(): Promise<void>;
   /** A part is known, of this try or of the one before. */
@@ -66,13 +66,12 @@ export function createPartKeeper({ file, version, every, from, tell }: KeeperOpt
   let told = from > 0;
 
   return {
-    async reached(bytes, hash) {
+    async reached(bytes, hash, open) {
       if (broken !== null) throw broken;
       if (under !== null || bytes - last < every || bytes >= size) return;
       last = bytes;
       const part: StagedPart = { bytes, hash: hash.copy().digest('hex'), size, mtimeNs };
-      // It may end in a hole, which no write has made.
-      await file.truncate(bytes);
+      if (open) await file.truncate(bytes);
       // ORDER: told when it is on the disk. What comes next is written meanwhile.
       under = file.sync().then(() => {
         tell(part);

@@ -7,6 +7,7 @@ import {
   type RelPath,
   relPath,
   type Side,
+  type StagedPart,
   type StepOutcome,
   sameLink,
 } from '@lazysync/event-model';
@@ -19,6 +20,10 @@ export interface TreeContext {
   readonly peer: FsPort;
   /** `bytes` more of what is staged have moved, `done` in all; waits if there is a limit, bytes per second. */
   readonly moved: (slot: string, bytes: number, done: number, limit?: number) => Promise<void>;
+  /** That much of what is staged can be gone on with. */
+  readonly kept: (slot: string, part: StagedPart) => void;
+  /** Bytes after which a part is told; left out: what suits a mount. */
+  readonly part?: number;
   /** lstat and readlink, as an entry; never throws for what a file system can answer. */
   readonly look: (path: string) => Promise<Entry>;
   /** What the stubs' texts begin with. */

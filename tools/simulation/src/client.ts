@@ -349,7 +349,10 @@ export class Client {
       list: (queries) => call((it) => it.list(queries)),
       hash: (path, expected) => call((it) => it.hash(path, expected)),
       makeRoom: () => call((it) => it.makeRoom()),
-      stage: (order) => call((it) => it.stage(order)),
+      stage: (order) => {
+        if (order.part != null) this.count('upload gone on with');
+        return call((it) => it.stage(order));
+      },
       carryOut: (orders) => call((it) => it.carryOut(orders)),
       recover: (orders) => call((it) => it.recover(orders)),
       fetch: (order) => {
