@@ -1,5 +1,5 @@
 /** One name for another, no bytes moved. Files never replace anything; only directories are renamed on a mount. */
-import type { Step, StepOutcome } from '@lazysync/event-model';
+import { identityOf, type Step, type StepOutcome, sameIdentity } from '@lazysync/event-model';
 import { dropTrashFolder, makeTrashFolder, moveName } from './capture.ts';
 import type { Order } from './replica.ts';
 import {
@@ -31,9 +31,12 @@ export async function move(it: TreeContext, order: Order): Promise<StepOutcome> 
 async function renameWhole(it: TreeContext, step: Move): Promise<StepOutcome> {
   // RACE: on sshfs a directory rename replaces an empty directory that another host made at the target just now; it
   // was empty, so no content goes with it.
+  const moved = it.side === 'local' ? identityOf(await it.look(step.from)) : null;
   await moveName(it, step.from, step.path);
   const after = await it.look(step.path);
   if (!isExpected(it.side, step.expected, after)) {
+    // RACE: somebody has saved over the new name or taken it away since: what is there now is not ours to move.
+    if (moved !== null && !sameIdentity(identityOf(after), moved)) return { kind: 'stale', saw: after };
     await moveName(it, step.path, step.from);
     return { kind: 'stale', saw: after };
   }

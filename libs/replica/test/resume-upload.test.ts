@@ -173,7 +173,7 @@ describe('an upload that was broken off', () => {
     expect(fs.statSync(stage()).blocks * 512).toBeLessThan(4 * MIB);
   });
 
-  it.each<[string, (bytes: Buffer) => Buffer]>([
+  it.each<[string, (bytes: Buffer<ArrayBuffer>) => Buffer<ArrayBuffer>]>([
     ['within what went up, with the same size and time', (bytes) => ((bytes[5] = 7), bytes)],
     ['behind it, with the same size and time', (bytes) => ((bytes[SIZE - 5] = 7), bytes)],
     ['altogether', () => Buffer.alloc(SIZE, 'n')],
