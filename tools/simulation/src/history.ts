@@ -215,6 +215,16 @@ const MOTIFS: readonly (readonly (readonly [Deed, Where, 'p' | 'q' | 'hidden', (
     ['read', 'local', 'p'],
     ['chmod', 'local', 'p'],
   ],
+  [
+    ['overwrite', 'mount', 'p'],
+    ['read', 'local', 'p'],
+    ['chmod', 'local', 'p'],
+  ],
+  [
+    ['overwrite', 'mount', 'p'],
+    ['read', 'local', 'p'],
+    ['move', 'mount', 'p', 'q'],
+  ],
   // Out of sight and back: by then its file lies in the trash.
   [
     ['overwrite', 'host', 'p'],
