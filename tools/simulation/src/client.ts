@@ -121,6 +121,8 @@ export class Client {
   readonly counts = new Map<string, number>();
   /** Paths that a step is at work on right now, with the program's calls when it began. */
   readonly busy = new Map<string, number>();
+  /** What was in `busy` at the last kill: a call on its way then may land after it. */
+  killed = new Map<string, number>();
   /** Most paths that steps were at work on at one moment. */
   together = 0;
   offline = false;
@@ -200,6 +202,7 @@ export class Client {
     this.pendingRemote.clear();
     this.running = false;
     this.working = null;
+    this.killed = new Map(this.busy);
     this.busy.clear();
   }
 

@@ -133,6 +133,8 @@ export function createWorld(history: History, options: RunOptions = {}) {
   // ---- every act on a tree ----
 
   const removedByUser = new WeakSet<Inode>();
+  /** Inside a window that is marked RACE. */
+  const replaced = new WeakSet<Inode>();
 
   function byUser(tree: Tree, act: TreeAct): void {
     const soft = (path: string): boolean => clients.some((one) => one.busy.has(path));
@@ -149,6 +151,8 @@ export function createWorld(history: History, options: RunOptions = {}) {
         const hidden = alike && mtimeNs / SECOND === act.beforeNs / SECOND;
         const own = paths.every(isOwnPath) || paths.some(soft);
         census.wrote(text, `${tree.name}:${paths[0] ?? '?'}`, own || hidden);
+        // Their file was made inside the window, and is written into after that.
+        if (replaced.has(act.node)) census.raced(text);
         for (const path of paths) placed.set(`${tree.name}:${path}`, { at: scheduler.calls, by: 'user' });
         break;
       }
@@ -240,10 +244,11 @@ export function createWorld(history: History, options: RunOptions = {}) {
         if (tree !== remote || isOwnPath(act.path) || act.left > 0 || act.node.kind !== 'file') break;
         const { at, by } = placed.get(`${tree.name}:${act.path}`) ?? { at: -1, by: client.name };
         if (by === client.name) break;
-        const since = client.busy.get(act.path) ?? Math.min(...client.busy.values());
+        const since = client.busy.get(act.path) ?? client.killed.get(act.path) ?? Math.min(...client.busy.values());
         // With several steps at work, their calls come in between.
         if (at < since || scheduler.calls - at > RACE_CALLS * Math.max(1, client.busy.size)) break;
         census.raced(act.node.text);
+        replaced.add(act.node);
         count('raced');
         break;
       }
