@@ -54,6 +54,11 @@ export function createJournal(ports: PairPorts): Journal {
   };
 }
 
+/** A replace in which a save of another host would not have been seen. */
+export function countOpenReplace(base: Pick<Base, 'meta' | 'setMeta'>): void {
+  base.setMeta('open-replaces', String(Number(base.meta('open-replaces') ?? 0) + 1));
+}
+
 /** Steps at this path, or out of it, that are begun and neither finished nor undone. */
 export function openAt(base: Pick<Base, 'intents'>, path: RelPath): readonly Intent[] {
   return base.intents().filter(({ step }) => step.path === path || (step.kind === 'move' && step.from === path));

@@ -14,7 +14,7 @@ import type {
 import type { Order } from '@lazysync/replica';
 import { atOnce } from './at-once.ts';
 import { guard, isGuarded } from './guards.ts';
-import { createJournal, openAt } from './journal.ts';
+import { countOpenReplace, createJournal, openAt } from './journal.ts';
 import type { PairPorts } from './ports.ts';
 import { replayIntent } from './replay-journal.ts';
 import { dropOverwritten } from './trash.ts';
@@ -136,7 +136,7 @@ export function createPerformer(ports: PairPorts, hooks: PerformerHooks): Perfor
     if (left) hooks.left(slot);
     if (outcome.kind === 'done') {
       hooks.changed();
-      if (outcome.open === true) base.setMeta('open-replaces', String(Number(base.meta('open-replaces') ?? 0) + 1));
+      if (outcome.open === true) countOpenReplace(base);
       // What was buried may turn up elsewhere, and has its content only there.
       const overwritten = step.kind === 'upload' || step.kind === 'dehydrate';
       const needed = changes.some((change) => change.kind === 'bury');

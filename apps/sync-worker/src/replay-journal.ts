@@ -1,8 +1,9 @@
 /** First of all after a start: what a crash left half done is finished and written down, or undone. */
 import { changesAfter } from '@lazysync/action-table';
 import type { Intent } from '@lazysync/base';
-import type { BaseChange, PathView, StagedContent } from '@lazysync/event-model';
+import type { BaseChange, PathView, StagedContent, Step } from '@lazysync/event-model';
 import { checkRoot } from './guards.ts';
+import { countOpenReplace } from './journal.ts';
 import { lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
 
@@ -13,6 +14,12 @@ function stagedContent(ports: PairPorts, intent: Intent): StagedContent | null {
   if (row?.staged == null) return null;
   const { stat, hash, remote } = row.staged;
   return { transfer, path: row.path, remote, staged: stat, hash };
+}
+
+/** Finished by names put over names, as far as can be told afterwards: next to a disk they are exchanged. */
+function wasOpen(ports: PairPorts, step: Step): boolean {
+  const replaces = step.kind === 'upload' && step.expected.kind === 'file' && step.capture !== true;
+  return replaces && ports.policy.remoteIdentities !== true;
 }
 
 /** False: neither finished nor undone yet; the journal keeps it, and the problem is written down. */
@@ -39,6 +46,7 @@ export async function replayIntent(ports: PairPorts, intent: Intent): Promise<bo
       BigInt(ports.now()) * 1_000_000n,
     );
   }
+  if (recovered?.kind === 'finished' && wasOpen(ports, step)) countOpenReplace(base);
   // ORDER: asked again: what was unmounted in the middle of this looks as if nothing had ever been begun.
   await checkRoot(ports, step.side);
   base.record(changes, [slot]);
