@@ -43,6 +43,8 @@ interface Copying {
   /** Zeros are written, too. */
   readonly dense: boolean;
   readonly keeper: PartKeeper | null;
+  /** Bytes of one write. */
+  readonly chunk: number;
   readonly moved: (bytes: number, done: number) => Promise<void>;
 }
 
@@ -50,9 +52,9 @@ interface Copying {
 async function copyBytes(
   from: OpenFile,
   { file: to, hash, bytes: begun }: BegunFile,
-  { before, dense, keeper, moved }: Copying,
+  { before, dense, keeper, chunk, moved }: Copying,
 ): Promise<string | null> {
-  const buffer = new Uint8Array(CHUNK);
+  const buffer = new Uint8Array(chunk);
   let open = false;
   for (let at = begun; ; ) {
     const count = await from.read(buffer, at);
@@ -162,7 +164,13 @@ async function stageOnce(
         });
   try {
     const moved = (bytes: number, done: number): Promise<void> => it.moved(slot, bytes, done, limit);
-    const hash = await copyBytes(source, begun, { before, dense, keeper, moved });
+    const hash = await copyBytes(source, begun, {
+      before,
+      dense,
+      keeper,
+      chunk: Math.min(CHUNK, it.part ?? CHUNK),
+      moved,
+    });
     await keeper?.over();
     const after = await source.stat();
     if (hash === null || !unchanged(before, after)) return null;

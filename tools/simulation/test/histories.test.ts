@@ -29,7 +29,7 @@ test('the same history leaves the same trace', async () => {
   expect(two.calls).toBe(one.calls);
 });
 
-test('downloads that are broken off by kills, outages and failing reads go on, with the right content', async () => {
+test('transfers that are broken off by kills, outages and failing reads go on, with the right content', async () => {
   const limits: Limits = {
     ...ONE_DISK,
     deeds: ['overwrite', 'same-size', 'read'],
@@ -37,12 +37,15 @@ test('downloads that are broken off by kills, outages and failing reads go on, w
     fates: ['crash', 'outage', 'wait', 'get', 'fault-remote'],
     paths: 2,
   };
-  let gone = 0;
+  let down = 0;
+  let up = 0;
   const counted = async (history: History): Promise<void> => {
     const { violations, counts } = await runHistory(history);
     expect(violations).toEqual([]);
-    gone += counts.get('download gone on with') ?? 0;
+    down += counts.get('download gone on with') ?? 0;
+    up += counts.get('upload gone on with') ?? 0;
   };
   await fc.assert(fc.asyncProperty(histories(limits), counted), { numRuns: 400, seed: 1 });
-  expect(gone).toBeGreaterThan(0);
+  expect(down).toBeGreaterThan(0);
+  expect(up).toBeGreaterThan(0);
 });
