@@ -32,6 +32,9 @@ export interface WatchFacts {
 
 const LIVES_S = 60;
 const EVERY_MS = 10_000;
+/** ms, where there are many pairs: twice within the time that it lives. */
+const SELDOM_MS = 25_000;
+const PER_PAIR_MS = 25;
 const DEADLINE_MS = 2_000;
 
 export interface WatchTeller {
@@ -40,14 +43,30 @@ export interface WatchTeller {
   close(): void;
 }
 
+/** How many pairs are told of over a connection. */
+const pairsOf = new WeakMap<RedisLink, { pairs: number }>();
+
 export function tellWatch(redis: RedisLink, pair: string, facts: () => WatchFacts): WatchTeller {
   const tell = (): void => {
     if (!redis.up) return;
     redis.commands.set(pairKey(pair, 'watch'), JSON.stringify(facts()), 'EX', LIVES_S).catch(() => undefined); // the next one says it
   };
-  tell();
-  const timer = setInterval(tell, EVERY_MS);
-  return { tell, close: () => clearInterval(timer) };
+  const count = pairsOf.get(redis) ?? { pairs: 0 };
+  pairsOf.set(redis, count);
+  count.pairs++;
+  let timer: NodeJS.Timeout;
+  const again = (): void => {
+    tell();
+    timer = setTimeout(again, Math.min(SELDOM_MS, Math.max(EVERY_MS, PER_PAIR_MS * count.pairs)));
+  };
+  again();
+  return {
+    tell,
+    close: () => {
+      count.pairs--;
+      clearTimeout(timer);
+    },
+  };
 }
 
 /** null: no watcher has said anything lately. Rejects with RedisUnreachable after the deadline. */
