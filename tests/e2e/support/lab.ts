@@ -111,12 +111,12 @@ export class Lab {
     child.stderr?.on('data', (bytes: Buffer) => {
       this.err += bytes.toString();
     });
-    await waitFor(`ready of up; stderr: ${this.err}`, 240_000, () => {
-      if (child.exitCode !== null) throw new Error(`up ended with ${child.exitCode}: ${this.out}${this.err}`);
-      return /^ready/m.test(this.out);
-    }).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${this.out}\n${this.err.slice(-4000)}`);
-    });
+    await waitFor('ready of up', 240_000, () => child.exitCode !== null || /^ready/m.test(this.out)).catch(
+      (error: unknown) => {
+        throw new Error(`${String(error)}\n${this.out}\n${this.err.slice(-4000)}`);
+      },
+    );
+    if (child.exitCode !== null) throw new Error(`up ended with ${child.exitCode}: ${this.out}${this.err}`);
   }
 
   /** Ctrl-C; answers how long it took, ms. */
