@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { EVERYTHING, type FateKind, type History, histories, type Limits, tell, type Where } from './history.ts';
 import { runHistory } from './run.ts';
 import { compareWidths } from './same-trees.ts';
+import { shorter } from './shorter.ts';
 
 const { values } = parseArgs({
   options: {
@@ -93,8 +94,9 @@ console.log(
   `${runs} histories, ${(runs / seconds).toFixed(0)} per second, ${Math.round(calls / runs)} calls each, trace ${trace.digest('hex')}`,
 );
 if (outcome.failed) {
-  const [history] = outcome.counterexample ?? [];
-  if (history !== undefined) {
+  const [wrong] = outcome.counterexample ?? [];
+  if (wrong !== undefined) {
+    const history = await shorter(wrong, async (one) => (await runHistory(one)).violations.length > 0);
     const report = await runHistory(history, { verbose: true });
     console.log(report.lines.filter((line) => values.calls || !line.includes('    ')).join('\n'));
     console.log(JSON.stringify(history));

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { histories } from '../src/history.ts';
 import { runHistory } from '../src/run.ts';
+import { shorter } from '../src/shorter.ts';
 import { PLANTED } from './planted.ts';
 
 const MOST = 10_000;
@@ -19,8 +20,13 @@ test.each(asked.map((one) => [one.name, one] as const))('found: %s', { timeout: 
     }),
     { numRuns: MOST, seed: 1 },
   );
-  const [history] = found.counterexample ?? [];
-  const steps = history === undefined ? 0 : history.before.length + history.actions.length;
+  const [wrong] = found.counterexample ?? [];
+  if (wrong === undefined) throw new Error(`not found in ${found.numRuns} histories`);
+  const history = await shorter(
+    wrong,
+    async (one) => (await runHistory(one, { plant: it.plant })).violations.length > 0,
+  );
+  const steps = history.before.length + history.actions.length;
   if (all) console.log(`${it.name}: after ${found.numRuns} histories, ${steps} steps: ${String(found.errorInstance)}`);
   expect(found.failed).toBe(true);
   expect(steps).toBeLessThanOrEqual(STEPS);
