@@ -61,6 +61,8 @@ export interface ClientOptions {
   readonly name: string;
   readonly scheduler: Scheduler;
   readonly random: Random;
+  /** Decides what people do. */
+  readonly people: Random;
   readonly remoteTree: Tree;
   readonly mount: MountOptions;
   readonly hints: Hints;
@@ -156,6 +158,8 @@ export class Client {
   private flushing = false;
   private slots = 0;
   private conflicts = 1;
+  /** To the next question. */
+  private answer: 'approve' | 'reject' | null = null;
   private lastConflict = '';
 
   constructor(options: ClientOptions) {
@@ -433,6 +437,7 @@ export class Client {
   /** A conflict where only one side changed, or both in the same way, would be an invention. */
   private judgeConflict(step: Step): void {
     if (step.kind !== 'move' || step.side !== 'local' || step.expected.kind !== 'file') return;
+    if (step.along === true || step.restored === true) return;
     const here = this.local.peek(step.from);
     const there = this.it.remoteTree.peek(step.from);
     if (here?.kind !== 'file' || there?.kind !== 'file') return;
@@ -566,9 +571,11 @@ export class Client {
   /** What is held for a person gets an answer. */
   private person(working: WorkingPair): void {
     if (this.base.meta('state') !== 'held' || !this.it.random.chance(0.5)) return;
-    const answer = this.it.random.chance(0.5) ? 'approve' : 'reject';
+    this.answer ??= this.it.people.chance(0.5) ? 'approve' : 'reject';
+    const { answer } = this;
     const said = working.decide(answer);
     if (said === 'Nothing is held.') return;
+    this.answer = null;
     this.it.trace(`${this.name} held: ${answer}`);
     this.count(answer);
   }

@@ -114,6 +114,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
         name: 'AB'[i] as string,
         scheduler,
         random,
+        people,
         remoteTree: remote,
         mount: mountOf(history),
         hints: history.astray ? ASTRAY : { ...CALM, cut: options.steadyPeople === true ? 0 : CALM.cut },
