@@ -114,7 +114,8 @@ export async function compare(
     return [...endings.flatMap((one) => one.violations), ...others.flatMap((other) => difference(first, other))];
   };
   const outcome = await fc.check(
-    fc.asyncProperty(histories({ ...limits, fates: [] }), async (history) => (await why(history)).length === 0),
+    // One client: of two, the quicker one may win, and how quick they are hangs on the width.
+    fc.asyncProperty(histories({ ...limits, fates: [], clients: 1 }), async (history) => (await why(history)).length === 0),
     { numRuns, seed },
   );
   const [history] = outcome.counterexample ?? [];
