@@ -115,7 +115,10 @@ export async function compare(
   };
   const outcome = await fc.check(
     // One client: of two, the quicker one may win, and how quick they are hangs on the width.
-    fc.asyncProperty(histories({ ...limits, fates: [], clients: 1 }), async (history) => (await why(history)).length === 0),
+    fc.asyncProperty(
+      histories({ ...limits, fates: [], clients: 1 }),
+      async (history) => (await why(history)).length === 0,
+    ),
     { numRuns, seed },
   );
   const [history] = outcome.counterexample ?? [];
