@@ -31,10 +31,25 @@ function linesOfRun(text: string): string[] {
   const from = lines.findIndex((line) => line.includes('/lazysync-crash-begin'));
   const to = lines.findIndex((line) => line.includes('/lazysync-crash-end'));
   if (from < 0 || to < 0) throw new Error('strace did not see the run begin and end');
-  return lines.slice(from, to);
+  return whole(lines.slice(from, to));
 }
 
-/** The lines in which a call that changes a tree begins. (A call that another thread interrupts ends in a later line.) */
+/** A call that another thread's interrupts is written in two lines: put together, where it began. */
+function whole(lines: readonly string[]): string[] {
+  const calls: string[] = [];
+  const begun = new Map<string, number>();
+  for (const line of lines) {
+    const [, pid = '', start] = /^(\d+) +(.*) <unfinished \.\.\.>$/.exec(line) ?? [];
+    const [, by = '', end] = /^(\d+) +<\.\.\. \w+ resumed>(.*)$/.exec(line) ?? [];
+    const at = begun.get(by);
+    if (end !== undefined && at !== undefined) calls[at] += end;
+    else if (start !== undefined) begun.set(pid, calls.push(`${pid} ${start}`) - 1);
+    else calls.push(line);
+  }
+  return calls;
+}
+
+/** The calls that change a tree. */
 function actsIn(lines: readonly string[], world: World): string[] {
   return lines.filter((line) => {
     const call = /^\d+ +(\w+)\(/.exec(line)?.[1];
