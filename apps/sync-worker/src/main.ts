@@ -136,7 +136,7 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
     publish: (events) => publisher.publish(events),
     now: () => performance.now(),
     // A thousand bases are not asked a thousand times a second.
-    everyMs: Math.max(1_000, 20 * around.pairs()),
+    everyMs: Math.max(1_000, 60 * around.pairs()),
     error: (error) => log.warn({ pair: id, err: error }, 'problems could not be tried again yet'),
   });
   scope.own(`problems of ${id}`, retry.stop);

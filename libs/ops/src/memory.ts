@@ -19,7 +19,7 @@ const LOOK_MS = 1_000;
 const PAUSE_MS = 10_000;
 const LONGEST_PAUSE_MS = 300_000;
 /** Share of the time that may be spent on it where all that is held is needed. */
-const MOST_OF_THE_TIME = 0.02;
+const MOST_OF_THE_TIME = 0.01;
 
 /**
  * A full collection: some 100 ms at 100 MB of live objects. The last resort is the only one that also gives back the pages

@@ -16,8 +16,20 @@ interface Limit {
   readonly now: number;
 }
 
-/** The lower one of the machine's limit and that of a user namespace (a container may have its own); null: not known. */
+/** ms: a thousand pairs ask in turn. */
+const KNOWN_MS = 5_000;
+const known = new Map<LimitName, { readonly at: number; readonly limit: Limit | null }>();
+
 function limitOf(what: LimitName): Limit | null {
+  const before = known.get(what);
+  if (before !== undefined && performance.now() - before.at < KNOWN_MS) return before.limit;
+  const limit = readLimit(what);
+  known.set(what, { at: performance.now(), limit });
+  return limit;
+}
+
+/** The lower one of the machine's limit and that of a user namespace (a container may have its own); null: not known. */
+function readLimit(what: LimitName): Limit | null {
   const found: Limit[] = [];
   for (const name of [`fs.inotify.max_user_${what}`, `user.max_inotify_${what}`]) {
     try {
