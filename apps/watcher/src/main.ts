@@ -39,6 +39,10 @@ import { createWatchNeed, type WatchNeed } from './blind-folders.ts';
 import { createOutbox } from './outbox.ts';
 import { watchPair } from './watch-pair.ts';
 
+/** ms: a thousand pairs do not ask every few seconds. */
+const SERVED_MS = 3_000;
+const SERVED_PER_PAIR_MS = 20;
+
 const ENDPOINT = new URL('../../endpoint/src/main.ts', import.meta.url);
 
 interface Surroundings {
@@ -48,11 +52,13 @@ interface Surroundings {
   readonly hub: InotifyHub;
   readonly need: WatchNeed;
   readonly log: Logger;
+  /** How many this process may have to serve. */
+  readonly pairs: () => number;
 }
 
 async function startPair(
   pair: EffectivePair,
-  { boot, redis, endpoints, hub, need, log }: Surroundings,
+  { boot, redis, endpoints, hub, need, log, pairs }: Surroundings,
   scope: Scope,
 ): Promise<void> {
   const base = await openBaseView({
@@ -110,6 +116,7 @@ async function startPair(
       againMs: settings.hydrate.again,
       startDone,
       served: () => isServed(redis, pair.id),
+      servedEveryMs: () => SERVED_MS + SERVED_PER_PAIR_MS * pairs(),
       base,
       endpoint,
       outbox,
@@ -179,6 +186,7 @@ async function main(): Promise<void> {
   const endpoints = createEndpointPool({ main: ENDPOINT });
   const hub = createInotifyHub();
   const need = createWatchNeed();
+  let count = config.pairs.length;
   const shift = openShift<EffectivePair>({
     redis,
     role: 'watcher',
@@ -186,7 +194,7 @@ async function main(): Promise<void> {
     only: values.pairs?.split(',') ?? null,
     logger: log,
     start: (id, pair, scope) =>
-      startPair(pair, { boot, redis, endpoints, hub, need, log: log.child({ pair: id }) }, scope),
+      startPair(pair, { boot, redis, endpoints, hub, need, log: log.child({ pair: id }), pairs: () => count }, scope),
   });
   shutdown.own('pairs', () => shift.close());
   shift.serve(config.pairs);
@@ -194,7 +202,10 @@ async function main(): Promise<void> {
     effective: values.effective,
     source: sourceOf(values),
     follow: followFile,
-    changed: ({ pairs }) => shift.serve(pairs),
+    changed: ({ pairs }) => {
+      count = pairs.length;
+      shift.serve(pairs);
+    },
     logger: log,
   });
   shutdown.own('configuration', () => following.close());

@@ -2,17 +2,20 @@
 import type { Logger } from '@lazysync/ops';
 import type { Timers } from '@lazysync/watch';
 
-const EVERY_MS = 3_000;
-
 export interface Served {
   readonly now: boolean;
   stop(): void;
 }
 
-export function followServed(
-  ask: () => Promise<boolean>,
-  { timers, log, turned }: { readonly timers: Timers; readonly log: Logger; readonly turned: () => void },
-): Served {
+interface FollowOptions {
+  readonly timers: Timers;
+  /** ms from one look to the next. */
+  readonly everyMs: () => number;
+  readonly log: Logger;
+  readonly turned: () => void;
+}
+
+export function followServed(ask: () => Promise<boolean>, { timers, everyMs, log, turned }: FollowOptions): Served {
   let served = false;
   let stopped = false;
   let timer: { cancel(): void } | undefined;
@@ -30,7 +33,7 @@ export function followServed(
       log.info({ served }, now ? 'changes of the remote are pushed by its server' : 'the remote is polled again');
       turned();
     }
-    timer = timers.after(EVERY_MS, () => void look());
+    timer = timers.after(everyMs(), () => void look());
   };
   void look();
 

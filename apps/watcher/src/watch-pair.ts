@@ -44,8 +44,10 @@ export interface WatchOptions {
   readonly watch: LocalWatch;
   /** ms between scans of the remote, or null: as its file system needs it. */
   readonly remoteScanMs: number | null;
-  /** Does somebody beside the remote's disk tell of everything that changes there? Asked every few seconds. */
+  /** Does somebody beside the remote's disk tell of everything that changes there? Asked again and again. */
   readonly served: () => Promise<boolean>;
+  /** ms from one time to the next. */
+  readonly servedEveryMs: () => number;
   /** ms of quiet after which what happened at a path leaves. */
   readonly settleMs: number;
   /** ms for which an open of a copy counts when a new version takes the copy away. */
@@ -296,6 +298,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
 
   const served = followServed(options.served, {
     timers,
+    everyMs: options.servedEveryMs,
     log,
     // ORDER: what happened before the other one saw everything, or after it had gone, is found.
     turned: () => {

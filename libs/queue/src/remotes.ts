@@ -1,8 +1,8 @@
 /** Which pairs have a remote in common, as a watcher beside its disk has to know: found by the remote's marker. */
 import type { RedisLink } from './link.ts';
 
-const LIVES_S = 90;
-const RENEWED_MS = 30_000;
+const LIVES_S = 150;
+const RENEWED_MS = 60_000;
 const DEADLINE_MS = 2_000;
 /** Nobody asks for a remote whose last client has been gone for so long. */
 const FORGOTTEN_S = 86_400;
@@ -16,7 +16,7 @@ export interface Registration {
   close(): Promise<void>;
 }
 
-/** Says that a pair has this remote, until it is closed or 90 s after this process died. By Redis's clock. */
+/** Says that a pair has this remote, until it is closed or 150 s after this process died. By Redis's clock. */
 export function registerAtRemote(redis: RedisLink, uuid: string, pair: string): Registration {
   const key = remoteKey(uuid);
   let pending = false;

@@ -30,11 +30,11 @@ export interface WatchFacts {
   readonly warnings: readonly Warning[];
 }
 
-const LIVES_S = 60;
+const LIVES_S = 120;
 const EVERY_MS = 10_000;
 /** ms, where there are many pairs: twice within the time that it lives. */
-const SELDOM_MS = 25_000;
-const PER_PAIR_MS = 25;
+const SELDOM_MS = 50_000;
+const PER_PAIR_MS = 50;
 const DEADLINE_MS = 2_000;
 
 export interface WatchTeller {
