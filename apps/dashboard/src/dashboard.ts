@@ -61,7 +61,7 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
 }
 
 /** So many times as long as a look took is waited before the next, but not longer than this for each pair. */
-const REST = 60;
+const REST = 100;
 const PAUSE_PER_PAIR_MS = 60;
 
 /** Once a step; with very many pairs less often, so that looking stays a small part of the time. */

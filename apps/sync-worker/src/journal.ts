@@ -50,7 +50,10 @@ export function createJournal(ports: PairPorts): Journal {
 
   return {
     begin: (intent) => written(() => base.begin([intent])),
-    record: (changes, cleared, acts, over) => written(() => base.record(changes, cleared, acts, ports.now(), over)),
+    record: async (changes, cleared, acts, over) => {
+      if ([changes, cleared, acts, over].every(({ length }) => length === 0)) return;
+      await written(() => base.record(changes, cleared, acts, ports.now(), over));
+    },
   };
 }
 

@@ -20,7 +20,7 @@ const GRACE_MS = 1000;
 /** Lanes that together ask this often are no burden, per second. */
 const ASKS_PER_S = 50;
 /** Seconds; a connection that is silent for longer is taken for dead (see connect.ts). */
-const LONGEST_DRAIN_DELAY = 15;
+const LONGEST_DRAIN_DELAY = 17;
 /** Time for Redis to take what is left to say at the end, ms. */
 const LAST_WORDS_MS = 1000;
 

@@ -97,6 +97,8 @@ export interface BootHooks {
   readonly opened?: () => void;
   /** All is done, and nothing is closed yet. */
   readonly worked?: () => void;
+  /** Paths at work together. */
+  readonly width?: number;
 }
 
 /** Replays the journal, works the lane to its end, waits for the transfers; or dies at point `at`. */
@@ -104,7 +106,7 @@ export async function boot(
   world: World,
   at: number | null = null,
   death: Death = 'freeze',
-  { opened = () => undefined, worked = () => undefined }: BootHooks = {},
+  { opened = () => undefined, worked = () => undefined, width = 16 }: BootHooks = {},
 ): Promise<Ended> {
   const points = createPoints(at, death);
   const number = nextBoot(world);
@@ -158,7 +160,7 @@ export async function boot(
     log: () => undefined,
     holds: createHolds(base, () => Date.now()),
     hydration: createHydration({ on: 'open', maxSize: Infinity }, () => base.pins()),
-    width: 16,
+    width,
     inlineLimit: 1 << 20,
     limit: { down: Infinity, up: Infinity },
     minFree: 0,
