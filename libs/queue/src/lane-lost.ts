@@ -8,8 +8,9 @@ import { withDeadline } from '@lazysync/ops';
 import type { RedisLink } from './link.ts';
 import { pairKey } from './names.ts';
 
-/** ms between looks; a reconnect looks at once. */
+/** ms between looks, and as many more for each pair; a reconnect looks at once. */
 const LOOK_MS = 3_000;
+const PER_PAIR_MS = 10;
 
 export interface LaneLostWatch {
   close(): Promise<void>;
@@ -106,7 +107,17 @@ function openMarkers(redis: RedisLink): Markers {
       });
   };
   const offUp = redis.onUp(begin);
-  const timer = setInterval(begin, LOOK_MS);
+  let timer: NodeJS.Timeout;
+  const later = (): void => {
+    timer = setTimeout(
+      () => {
+        begin();
+        later();
+      },
+      LOOK_MS + PER_PAIR_MS * all.size,
+    );
+  };
+  later();
   return {
     all,
     // Many pairs begin in one moment.
@@ -121,7 +132,7 @@ function openMarkers(redis: RedisLink): Markers {
     },
     end: () => {
       offUp();
-      clearInterval(timer);
+      clearTimeout(timer);
       clearImmediate(soon);
     },
   };
