@@ -85,7 +85,7 @@ describe.each(ALL ? WHEN : (['during'] as const))('%s', (when) => {
 });
 
 /** Bytes a second: the folders of the remote are listed all the time, and most often where something has just happened. */
-const LOOKING = 2048;
+const LOOKING = 4096;
 
 describe.skipIf(noMounts !== null)(`over a slow mount${noMounts === null ? '' : ` (skipped: ${noMounts})`}`, () => {
   test('less than 64 KiB are sent', { timeout: LIMIT }, async () => {
@@ -96,9 +96,10 @@ describe.skipIf(noMounts !== null)(`over a slow mount${noMounts === null ? '' : 
     await lab.up();
     lab.wait(200);
     mount.resetStats();
+    const there = mount.b('e');
     const began = performance.now();
     fs.renameSync(lab.l('d'), lab.l('e'));
-    await waitFor('the folder in remote', 60_000, () => fs.existsSync(mount.b('e')));
+    await waitFor('the folder in remote', 60_000, () => fs.existsSync(there));
     const moved = mount.sent();
     await waitFor('stubs that lead to their own files', 60_000, () => repointed('e'));
     const sent = mount.sent();
