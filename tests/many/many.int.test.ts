@@ -109,8 +109,7 @@ test('at rest they cost little', async () => {
   const commands = async (): Promise<number> =>
     Number(/total_commands_processed:(\d+)/.exec(await raw.info('stats'))?.[1] ?? 0);
   try {
-    // What the start has left to be done and to be given back is over by then.
-    await pause(ALL ? 200_000 : 5_000);
+    await pause(ALL ? 20_000 : 5_000);
     const all = processes();
     const [asked, used] = [await commands(), all.map(cpuSeconds)];
     await pause(REST_S * 1_000);
@@ -127,4 +126,4 @@ test('at rest they cost little', async () => {
   } finally {
     raw.disconnect();
   }
-}, 400_000);
+}, 120_000);

@@ -30,6 +30,10 @@ function fill(root: string): void {
   fs.writeFileSync(path.join(root, 'stays'), 'stays');
 }
 
+function inodesOf(folder: string): bigint[] {
+  return NAMES.map((name) => fs.statSync(path.join(folder, name), { bigint: true }).ino);
+}
+
 /** Every link leads to its own file. */
 function repointed(to: string): boolean {
   return NAMES.every((name) => {
@@ -97,6 +101,7 @@ describe.skipIf(noMounts !== null)(`over a slow mount${noMounts === null ? '' : 
     lab.wait(200);
     mount.resetStats();
     const there = mount.b('e');
+    const inodes = inodesOf(mount.b('d'));
     const began = performance.now();
     fs.renameSync(lab.l('d'), lab.l('e'));
     await waitFor('the folder in remote', 60_000, () => fs.existsSync(there));
@@ -109,5 +114,7 @@ describe.skipIf(noMounts !== null)(`over a slow mount${noMounts === null ? '' : 
     expect(sent - LOOKING * seconds).toBeLessThan(64 * 1024);
     lab.wait(200);
     expectMoved(mount.backing, 'e', inode);
+    // Nothing was written anew.
+    expect(inodesOf(there)).toEqual(inodes);
   });
 });

@@ -115,8 +115,8 @@ async function pointedAt(
     // RACE: removed in remote and moved in local at once: its row may go before the stub is seen at its new path. What
     // we never dealt with is another matter.
     const wasKnown = remote.kind === 'absent' && ports.base.acts({ path: points, limit: 1 }).length > 0;
-    const record = { kind: 'residual', path: points, side: 'local', why: 'a stub leads here' } as const;
-    return wasKnown || remote.kind === 'unknown' ? { record, local, remote } : null;
+    const onlyPath = { kind: 'residual', path: points, side: 'local', why: 'a stub leads here' } as const;
+    return wasKnown || remote.kind === 'unknown' ? { record: onlyPath, local, remote } : null;
   }
   const { size, mtimeNs, mode } = remote.stat;
   // No identity of ours: it can only count as copied.

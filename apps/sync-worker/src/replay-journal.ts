@@ -46,10 +46,10 @@ export async function replayIntent(ports: PairPorts, intent: Intent): Promise<bo
       BigInt(ports.now()) * 1_000_000n,
     );
   }
-  if (recovered?.kind === 'finished' && wasOpen(ports, step)) countOpenReplace(base);
   // ORDER: asked again: what was unmounted in the middle of this looks as if nothing had ever been begun.
   await checkRoot(ports, step.side);
   base.record(changes, [slot]);
+  if (recovered?.kind === 'finished' && wasOpen(ports, step)) countOpenReplace(base);
   ports.log('info', 'a step that a crash left was replayed', {
     step: step.kind,
     path: step.path,

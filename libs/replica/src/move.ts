@@ -29,9 +29,9 @@ export async function move(it: TreeContext, order: Order): Promise<StepOutcome> 
 }
 
 async function renameWhole(it: TreeContext, step: Move): Promise<StepOutcome> {
+  const moved = it.side === 'local' ? identityOf(await it.look(step.from)) : null;
   // RACE: on sshfs a directory rename replaces an empty directory that another host made at the target just now; it
   // was empty, so no content goes with it.
-  const moved = it.side === 'local' ? identityOf(await it.look(step.from)) : null;
   await moveName(it, step.from, step.path);
   const after = await it.look(step.path);
   if (!isExpected(it.side, step.expected, after)) {
