@@ -27,6 +27,7 @@ import { createEndpointPool, type EndpointPool } from '@lazysync/replica';
 import { followFile } from '@lazysync/watch';
 import { answerQuestions } from './answers.ts';
 import { openPair } from './open-pair.ts';
+import { createPackLink } from './pack-link.ts';
 import { probeLater } from './probe-later.ts';
 import { retryProblems } from './retry-problems.ts';
 import { keepStageClean } from './stage-keeper.ts';
@@ -84,11 +85,20 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
   }
   const { ports, probeRemote, turnAnchor, onRemote, breakOff, close } = outcome.pair;
   scope.own(`pair ${id}`, close);
-  const working = await workPair(ports, {
-    boot,
-    offline: async () => turnAnchor('self'),
-    online: async () => turnAnchor('remote'),
+  const packs = createPackLink({
+    redis,
+    pair: id,
+    elapsed: () => performance.now(),
+    refused: (why) => log.warn({ pair: id }, `small files go up one by one for a minute: ${why}`),
   });
+  const working = await workPair(
+    { ...ports, packs },
+    {
+      boot,
+      offline: async () => turnAnchor('self'),
+      online: async () => turnAnchor('remote'),
+    },
+  );
   // Nobody waits for it: what is missing is made when it is needed.
   ports.remote.makeRoom().catch((error: unknown) => log.debug({ pair: id, err: error }, 'no stage folders yet'));
   const stage = keepStageClean(ports, around.pairs);

@@ -5,6 +5,7 @@ import type { Replica, TellProgress } from '@lazysync/replica';
 import type { Holds } from './holds.ts';
 import type { Hydration } from './hydration.ts';
 import type { ListAhead } from './list-ahead.ts';
+import type { PackLink } from './pack-link.ts';
 import type { PrefetchPolicy } from './prefetch.ts';
 
 /** Waits that are owned by somebody else: the process, or a simulation. */
@@ -67,6 +68,8 @@ export interface PairPorts {
   readonly keepOverwritten?: boolean;
   /** The remote's listings, begun before the first job came: only for a base that holds nothing. Taken once. */
   readonly ahead?: () => ListAhead | null;
+  /** Left out: nobody unpacks beside the remote's disk. */
+  readonly packs?: PackLink;
   /** Left out: the process's own. */
   readonly timers?: PairTimers;
 }

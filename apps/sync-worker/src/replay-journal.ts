@@ -5,6 +5,7 @@ import type { BaseChange, PathView, StagedContent, Step } from '@lazysync/event-
 import { checkRoot } from './guards.ts';
 import { countOpenReplace } from './journal.ts';
 import { lookAt } from './look.ts';
+import { undoPack } from './packed-uploads.ts';
 import type { PairPorts } from './ports.ts';
 
 function stagedContent(ports: PairPorts, intent: Intent): StagedContent | null {
@@ -25,7 +26,12 @@ function wasOpen(ports: PairPorts, step: Step): boolean {
 /** False: neither finished nor undone yet; the journal keeps it, and the problem is written down. */
 export async function replayIntent(ports: PairPorts, intent: Intent): Promise<boolean> {
   const { base } = ports;
-  const { step, slot } = intent;
+  const { step, slot, packed } = intent;
+  if (packed !== undefined) {
+    await undoPack(ports, packed);
+    ports.log('info', 'a pack that a crash left was withdrawn', { pack: packed });
+    return true;
+  }
   await checkRoot(ports, step.side);
   const [recovered] = await ports[step.side].recover([
     intent.staged === undefined ? { slot, step } : { slot, step, staged: intent.staged },
@@ -61,6 +67,10 @@ export async function replayIntent(ports: PairPorts, intent: Intent): Promise<bo
 /** What can not be finished or undone now holds up only its own paths: they are not planned before it is. */
 export async function replayJournal(ports: PairPorts): Promise<number> {
   const intents = ports.base.intents();
-  for (const intent of intents) await replayIntent(ports, intent);
+  for (const intent of intents) {
+    // With the first of a pack all of it is undone.
+    const isOpen = intent.packed === undefined || ports.base.intents().some(({ slot }) => slot === intent.slot);
+    if (isOpen) await replayIntent(ports, intent);
+  }
   return intents.length;
 }

@@ -2,7 +2,7 @@
  * The loop: look, plan, journal, carry out, record, and again until the path is at rest. Everything the worker does to
  * a tree goes through here, one step at a time.
  */
-import { keepApart, planPath } from '@lazysync/action-table';
+import { keepApart } from '@lazysync/action-table';
 import {
   ABSENT,
   type Cause,
@@ -23,8 +23,9 @@ import {
 } from '@lazysync/event-model';
 import { folderIn, reachesOut, takesFromUser } from './decision-reach.ts';
 import { guard } from './guards.ts';
-import { fill, lookAt } from './look.ts';
+import { lookAt } from './look.ts';
 import { createPerformer, type PerformerHooks } from './perform-step.ts';
+import { planned } from './planned.ts';
 import type { PairPorts } from './ports.ts';
 import { removeRemoteTree } from './remove-tree.ts';
 import type { Work } from './side-by-side.ts';
@@ -156,15 +157,6 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     return `came back: ${nameOf(synced[0]?.name as RelPath)} in it is new`;
   }
 
-  async function plan(view: PathView, cause: Cause): Promise<readonly [Decision, PathView]> {
-    let known = view;
-    for (;;) {
-      const decision = planPath(known, cause, ports.policy);
-      if (decision.kind !== 'need') return [decision, known];
-      known = await fill(ports, known, decision.what);
-    }
-  }
-
   /** A new stub that shall always be a copy. */
   function afterStub(path: RelPath, remote: Entry | undefined): void {
     if (remote?.kind !== 'file' || !ports.hydration.always(path, remote.stat.size)) return;
@@ -215,13 +207,14 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     for (let turn = 0; turn < MAX_TURNS; turn++) {
       const record = base.get(path);
       const movedFrom = base.movedFrom(path);
-      const [planned, view] = await plan(
+      const [decided, view] = await planned(
+        ports,
         { path, base: record, movedFrom, nowNs: BigInt(ports.now()) * 1_000_000n, ...first },
         turn === 0 ? cause : { ...cause, side: 'both' },
       );
       if (folderIn(view) && ports.ignored(path, true)) return 'ignored';
-      const apart = planned.kind === 'children-first' && childrenDone ? keepApart(view, ports.policy) : null;
-      const decision = apart ?? planned;
+      const apart = decided.kind === 'children-first' && childrenDone ? keepApart(view, ports.policy) : null;
+      const decision = apart ?? decided;
       if (beside && reachesOut(decision, view)) return null;
       if (takesFromUser(decision, record) && freshFor !== turn) {
         // What was seen ahead may be old by now, even by our own acts, and a mount shows old attributes for a while: a copy

@@ -29,6 +29,7 @@ async function leftIn(ports: PairPorts, side: Side): Promise<ReadonlySet<RelPath
   // ORDER: the names first: whatever is begun is in the base before its name is made.
   const names = await ports[side].stagedNames();
   const busy = new Set([...base.intents(), ...base.leftovers()].map(({ slot }) => slot));
+  for (const { packed } of base.intents()) if (packed !== undefined) busy.add(packed);
   for (const { id } of base.transfers()) busy.add(id);
   const mine = ports.clients();
   const isLeft = (path: RelPath): boolean => {

@@ -15,6 +15,7 @@ import { checkRoot } from './guards.ts';
 import { IGNORE_FILE } from './ignore-rules.ts';
 import { lookAt } from './look.ts';
 import { lookAhead, type Task } from './look-ahead.ts';
+import { packedUploads } from './packed-uploads.ts';
 import { type PairPorts, processTimers } from './ports.ts';
 import { createPrefetch, NO_PREFETCH } from './prefetch.ts';
 import { createRepeats, isKnown, isStale } from './pushed.ts';
@@ -117,6 +118,28 @@ export function createChangesetWorker(
     tasks.forEach(({ path }, i) => {
       say(path, said[i] ?? '');
     });
+  }
+
+  /** Answers with what is at rest by that. New folders are settled before what goes into them. */
+  async function goPacked(tasks: readonly Task[], say: Say, signal: AbortSignal): Promise<ReadonlySet<RelPath>> {
+    const atRest = new Set<RelPath>();
+    if (ports.packs === undefined) return atRest;
+    const isNewFolder = ({ isNew, local, path }: Task): boolean =>
+      isNew === true && local?.kind === 'directory' && !ports.ignored(path, true);
+    const folders = tasks.filter(isNewFolder);
+    await settleAll(folders, say, signal);
+    for (const { path } of folders) atRest.add(path);
+    const files = tasks.filter(({ path }) => !atRest.has(path));
+    const sent = await packedUploads(
+      ports,
+      settler,
+      files.map((task) => ({ ...task, remote: undefined, ...stillSeen(task) })),
+    );
+    for (const [path, words] of sent) {
+      say(path, words);
+      atRest.add(path);
+    }
+    return atRest;
   }
 
   /** Null: not what was expected lies there; the path is to be planned again. */
@@ -234,8 +257,10 @@ export function createChangesetWorker(
         rest.map((task) => ({ ...task, remote: undefined, ...stillSeen(task) })),
       );
       for (const [path, words] of quick) say(path, words);
+      const open = rest.filter(({ path }) => !quick.has(path));
+      const packed = await goPacked(open, say, signal);
       await settleAll(
-        rest.filter(({ path }) => !quick.has(path)),
+        open.filter(({ path }) => !packed.has(path)),
         say,
         signal,
       );

@@ -15,6 +15,7 @@ import {
   type Announcement,
   announce,
   createPublisher,
+  type Listening,
   laneCounts,
   type Publisher,
   PublisherClosed,
@@ -24,6 +25,7 @@ import {
 } from '@lazysync/queue';
 import { createInotifySource, createSettle, type HintListener, type Lost, systemTimers } from '@lazysync/watch';
 import { createOutbox, type Outbox } from './outbox.ts';
+import { createUnpacker } from './unpacker.ts';
 
 export interface RemoteDiskOptions {
   /** Real path of the folder that clients mount. */
@@ -51,6 +53,7 @@ interface Lane {
   readonly outbox: Outbox;
   jobs: number;
   presence: Announcement | null;
+  readonly unpacking: Listening | null;
 }
 
 /** null: the root carries the marker. Else one sentence. */
@@ -127,6 +130,11 @@ export async function watchRemoteDisk(options: RemoteDiskOptions): Promise<Remot
   // As a local tree: these calls can not hang, and writes that are under way are told of.
   const source = createInotifySource({ root, side: 'local', mount: false, listener });
 
+  const unpacker = createUnpacker({ root, redis, log, refuse: () => whyNotThisRemote(root, uuid) });
+  const whyNoPacks = unpacker.whyNot();
+  if (whyNoPacks !== null) log.warn(`many small files come one by one through the mount: ${whyNoPacks}`);
+  const self = whyNoPacks === null ? { ...who, packs: true as const } : who;
+
   const join = (pair: string): void => {
     const publisher = createPublisher({
       pair,
@@ -149,13 +157,14 @@ export async function watchRemoteDisk(options: RemoteDiskOptions): Promise<Remot
       },
       collapsed: (events) => log.warn({ pair, events }, 'too many events wait: a rescan stands for them'),
     });
-    lanes.set(pair, { publisher, outbox, jobs: 0, presence: null });
+    const unpacking = whyNoPacks === null ? unpacker.serve(pair) : null;
+    lanes.set(pair, { publisher, outbox, jobs: 0, presence: null, unpacking });
     log.info({ pair }, 'tells this pair of changes');
   };
 
   const leave = async (pair: string, lane: Lane): Promise<void> => {
     lanes.delete(pair);
-    await Promise.allSettled([lane.presence?.close(), lane.publisher.close()]);
+    await Promise.allSettled([lane.presence?.close(), lane.unpacking?.close(), lane.publisher.close()]);
     log.info({ pair, jobs: lane.jobs, events: lane.outbox.pushed() }, 'this pair is told no more');
   };
 
@@ -166,7 +175,7 @@ export async function watchRemoteDisk(options: RemoteDiskOptions): Promise<Remot
     for (const pair of now) if (!lanes.has(pair)) join(pair);
     for (const [pair, lane] of lanes) {
       if (!now.includes(pair)) await leave(pair, lane);
-      else if (why === null) lane.presence ??= announce(redis, pair, 'server-watcher', who);
+      else if (why === null) lane.presence ??= announce(redis, pair, 'server-watcher', self);
       else if (lane.presence !== null) {
         log.warn({ pair }, `clients look for changes themselves again: ${why}`);
         await lane.presence.close();
@@ -194,12 +203,14 @@ export async function watchRemoteDisk(options: RemoteDiskOptions): Promise<Remot
     async stop() {
       stopped = true;
       stopping.abort();
+      unpacker.stop();
       clearTimeout(timer);
       await source.poll();
       settle.flush();
       settle.stop();
       await source.stop();
       await Promise.all([...lanes].map(([pair, lane]) => leave(pair, lane)));
+      unpacker.close();
     },
   };
 }

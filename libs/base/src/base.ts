@@ -21,6 +21,8 @@ export interface Intent {
   readonly at: number;
   /** Of an upload, written a second time once its content is staged. */
   readonly staged?: { readonly stat: FileStat; readonly hash: string; readonly source: FileStat };
+  /** Of an upload that goes in a pack: the pack's slot. */
+  readonly packed?: string;
   /** It was carried out and written down; only its stage name is still to be removed. */
   readonly over?: true;
 }

@@ -183,7 +183,7 @@ export function createReader(db: Db): ReaderCore {
       all<{ slot: string; side: string; step: string; at: bigint }>(
         'SELECT slot, side, step, at FROM intent ORDER BY rowid',
       ).map((row) => {
-        const more = decodeJson(row.step) as Pick<Intent, 'step' | 'staged' | 'over'>;
+        const more = decodeJson(row.step) as Pick<Intent, 'step' | 'staged' | 'packed' | 'over'>;
         return { slot: row.slot, side: row.side as Side, at: Number(row.at), ...more };
       }),
     acts: ({ path, after = 0, limit }) => {

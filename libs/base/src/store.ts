@@ -165,8 +165,8 @@ export function openBase(file: string): Base {
   };
   for (const intent of reader.intents()) keep(intent);
   const putIntent = (intent: Intent): void => {
-    const { slot, side, step, at, staged } = intent;
-    addIntent.run(slot, side, encodeJson({ step, staged, over: intent.over }), at);
+    const { slot, side, step, at, staged, packed, over: isOver } = intent;
+    addIntent.run(slot, side, encodeJson({ step, staged, packed, over: isOver }), at);
   };
   const beginNow = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');

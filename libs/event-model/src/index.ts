@@ -16,3 +16,4 @@ export * from './plan.ts';
 export * from './rel-path.ts';
 export * from './side.ts';
 export * from './stub-target.ts';
+export * from './unpacked.ts';

@@ -12,6 +12,7 @@ export { type LeaseOptions, type Leases, type LeaseWish, openLeases } from './le
 export { type LinkOptions, openRedis, type RedisLink, RedisUnreachable } from './link.ts';
 export * from './look.ts';
 export { LANE, laneKey, pairPrefix } from './names.ts';
+export * from './packs.ts';
 export * from './pause.ts';
 export { type PingOutcome, ping } from './ping.ts';
 export * from './presence.ts';

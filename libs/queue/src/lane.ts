@@ -49,6 +49,8 @@ export interface Presence {
   readonly pid: number;
   readonly host: string;
   readonly since: number;
+  /** A watcher beside the remote's disk that unpacks there what comes as one file. */
+  readonly packs?: true;
 }
 
 /** A request to the pair's watcher to look at both sides again, for `wait` and `sync`. */

@@ -21,14 +21,14 @@ export function announce(
   redis: RedisLink,
   pair: string,
   role: Role,
-  who: { readonly pid: number; readonly host: string },
+  who: Pick<Presence, 'pid' | 'host' | 'packs'>,
 ): Announcement {
   const member = memberOf(redis);
   const nth = (counts.get(redis) ?? 0) + 1;
   counts.set(redis, nth);
   const field = `${member.id}.${nth}`;
   const key = pairKey(pair, 'present', role);
-  const value = JSON.stringify({ pid: who.pid, host: who.host, since: Date.now() } satisfies Presence);
+  const value = JSON.stringify({ ...who, since: Date.now() } satisfies Presence);
   let closed = false;
 
   const say = (): void => {
@@ -107,9 +107,9 @@ const ownerOf = (field: string): string => field.split('.', 1)[0] ?? '';
 
 function parsePresence(text: string): Presence | null {
   try {
-    const { pid, host, since } = JSON.parse(text) as Record<string, unknown>;
+    const { pid, host, since, packs } = JSON.parse(text) as Record<string, unknown>;
     if (typeof pid !== 'number' || typeof host !== 'string' || typeof since !== 'number') return null;
-    return { pid, host, since };
+    return { pid, host, since, ...(packs === true ? { packs } : {}) };
   } catch {
     return null; // not of this version
   }

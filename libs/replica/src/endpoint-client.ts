@@ -156,6 +156,8 @@ export function enterEndpoint(host: EndpointHost, options: RoomOptions): Endpoin
     hash: (path, expected) => call('hash', path, expected),
     makeRoom: () => call('makeRoom'),
     stage: (order) => call('stage', order),
+    pack: (slot, orders, wish) => call('pack', slot, orders, wish),
+    withdraw: (slot) => call('withdraw', slot),
     carryOut: (orders) => call('carryOut', orders),
     recover: (orders) => call('recover', orders),
     fetch: (order) => call('fetch', order),

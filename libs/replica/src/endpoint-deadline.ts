@@ -1,7 +1,7 @@
 /** How long a call may take before its endpoint counts as stuck. */
 import type { EndpointCall } from './endpoint-protocol.ts';
 import { RANGE } from './read-in-order.ts';
-import type { FetchOrder, Order } from './replica.ts';
+import type { FetchOrder, Order, PackWish } from './replica.ts';
 
 export interface CallDeadline {
   /** The server has answered something to somebody. */
@@ -27,8 +27,14 @@ function bytesOf(call: EndpointCall, args: readonly unknown[]): number {
   };
   if (call === 'hash') return (args[1] as { readonly size: number }).size;
   if (call === 'stage') return sizeOf(args[0] as Order);
+  if (call === 'pack') return (args[1] as readonly Order[]).reduce((sum, order) => sum + sizeOf(order), 0);
   if (call !== 'carryOut' && call !== 'recover') return 0;
   return (args[0] as readonly Order[]).reduce((sum, order) => sum + sizeOf(order), 0);
+}
+
+function limitOf(call: EndpointCall, args: readonly unknown[]): number | undefined {
+  if (call === 'stage') return (args[0] as Order).limit;
+  return call === 'pack' ? (args[2] as PackWish).limit : undefined;
 }
 
 function countOf(args: readonly unknown[]): number {
@@ -47,7 +53,7 @@ export function createCallDeadline(
 ): CallDeadline {
   const fetching = call === 'fetch' ? (args[0] as FetchOrder) : null;
   const pieceMs = fetching === null || fetching.limit === null ? 0 : (RANGE / fetching.limit) * 1000;
-  const limit = call === 'stage' ? (args[0] as Order).limit : undefined;
+  const limit = limitOf(call, args);
   const turnsMs = limit === undefined ? 0 : (bytesOf(call, args) / limit) * 1000 * SHARING;
   const againMs = ((fetching?.part?.bytes ?? 0) / SLOWEST_DISK) * 1000;
   const own = (bytesOf(call, args) / SLOWEST) * 1000 + countOf(args) * 1000;

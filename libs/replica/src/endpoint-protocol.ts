@@ -20,6 +20,8 @@ export const REPLICA_CALLS = [
   'hash',
   'makeRoom',
   'stage',
+  'pack',
+  'withdraw',
   'carryOut',
   'recover',
   'fetch',

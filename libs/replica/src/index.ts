@@ -17,6 +17,17 @@ export { slotOf } from './left-behind.ts';
 export * from './listing.ts';
 export * from './markers.ts';
 export * from './mount-facts.ts';
+export {
+  isSlot,
+  PACK_BYTES,
+  PACK_FILES,
+  type PackContent,
+  packContents,
+  packPath,
+  takenPath,
+  writePack,
+} from './pack-file.ts';
 export * from './probe.ts';
 export * from './replica.ts';
 export * from './replica-on.ts';
+export * from './unpack.ts';

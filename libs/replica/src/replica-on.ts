@@ -10,10 +10,12 @@ import { leaveBehind, stagedNames } from './left-behind.ts';
 import { list } from './listing.ts';
 import { makeStubs, stubsTogether } from './make-many.ts';
 import { createPacer } from './pacer.ts';
+import { packUploads, withdrawPack } from './pack-uploads.ts';
 import { recover } from './recover.ts';
 import { removeTree } from './remove-tree.ts';
 import type { Replica, TellProgress } from './replica.ts';
-import { makeStageFolders, stageUpload } from './stage-upload.ts';
+import { makeStageFolders } from './stage-file.ts';
+import { stageUpload } from './stage-upload.ts';
 import { transition } from './transition.ts';
 import { dropName, stagePath, type TreeContext, uploadStagePath } from './tree-context.ts';
 
@@ -76,6 +78,8 @@ export function createReplica(options: ReplicaOptions): Replica {
     hash: (path, expected) => hashFile(fs, path, expected, { side, anchors: anchors() }),
     makeRoom: () => makeStageFolders(fs),
     stage: async (order) => stageUpload(await context(), order),
+    pack: async (slot, orders, wish) => packUploads(await context(), slot, orders, wish),
+    withdraw: (slot) => withdrawPack({ fs }, slot),
     carryOut: async (orders) => {
       const it = await context();
       const outcomes: StepOutcome[] = [];

@@ -80,6 +80,22 @@ export type StageOutcome =
   | { readonly kind: 'broken-off'; readonly problem: Problem }
   | { readonly kind: 'failed'; readonly problem: Problem };
 
+export interface PackWish {
+  /** The finest difference of times that the mount shows, ns. */
+  readonly stepNs: bigint;
+  /** Bytes per second; left out: none. */
+  readonly limit?: number;
+}
+
+export type PackOutcome =
+  | {
+      readonly kind: 'packed';
+      readonly hash: string;
+      /** What the local file showed before and after its bytes were read. */
+      readonly source: FileStat;
+    }
+  | { readonly kind: 'left-out' };
+
 export interface FetchOrder {
   readonly path: RelPath;
   /** File name in the local stage folder; partial content of an earlier try may lie there. */
@@ -160,6 +176,10 @@ export interface Replica {
   makeRoom(): Promise<void>;
   /** Remote only: writes an upload's content into the stage folder; the order then goes to `carryOut` with it. */
   stage(order: Order): Promise<StageOutcome>;
+  /** Remote only: the contents of many uploads go into the stage folder as one file, for `unpack`. */
+  pack(slot: string, orders: readonly Order[], wish: PackWish): Promise<readonly PackOutcome[]>;
+  /** Remote only: the pack may not be unpacked any more. */
+  withdraw(slot: string): Promise<void>;
   /** One after the other, in order. */
   carryOut(orders: readonly Order[]): Promise<readonly StepOutcome[]>;
   recover(orders: readonly Order[]): Promise<readonly RecoverOutcome[]>;

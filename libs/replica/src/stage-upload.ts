@@ -1,19 +1,18 @@
 /** Local content is staged in the remote, where nobody sees it: read from one descriptor, known by its hash. */
 import { createHash } from 'node:crypto';
-import { type FileStat, OWN_FOLDER, type StagedPart, type Step } from '@lazysync/event-model';
+import type { FileStat, StagedPart, Step } from '@lazysync/event-model';
 import { dropTrashFolder, makeTrashFolder } from './capture.ts';
 import { fileStat, throwIfLost } from './entry-of.ts';
 import type { FsPort, OpenFile, RawStat } from './fs-port.ts';
 import { readInOrder } from './read-in-order.ts';
 import type { Order, StagedUpload, StageOutcome } from './replica.ts';
+import { createStage } from './stage-file.ts';
 import { type BegunFile, createPartKeeper, type PartKeeper, reopenPart } from './staged-part.ts';
 import {
   codeOf,
   dropName,
   failure,
   isUnsupported,
-  STAGE_FOLDERS,
-  stagePath,
   type TreeContext,
   tidied,
   tidyName,
@@ -27,11 +26,11 @@ const CHUNK = 1 << 20;
 /** Bytes: each part costs the server an fsync. */
 const PART = 16 * CHUNK;
 
-function sameReading(a: RawStat, b: FileStat): boolean {
+export function sameReading(a: RawStat, b: FileStat): boolean {
   return a.kind === 'file' && a.size === b.size && a.mtimeNs === b.mtimeNs && a.ino === b.ino;
 }
 
-function unchanged(before: RawStat, after: RawStat): boolean {
+export function unchanged(before: RawStat, after: RawStat): boolean {
   return after.size === before.size && after.mtimeNs === before.mtimeNs && after.ctimeNs === before.ctimeNs;
 }
 
@@ -75,36 +74,6 @@ async function copyBytes(
   }
 }
 
-/** The stage file, and its folder where that is not there yet. */
-async function createStage(it: TreeContext, slot: string, mode: number): Promise<OpenFile> {
-  const path = uploadStagePath(slot);
-  for (let tries = 0; ; tries++) {
-    try {
-      return await it.fs.create(path, mode & 0o777);
-    } catch (error) {
-      const code = codeOf(error);
-      if (tries > 2 || (code !== 'EEXIST' && code !== 'ENOENT')) throw error;
-      // Left by an earlier try of the same order; nobody else uses this name.
-      if (code === 'EEXIST') await dropName(it.fs, path);
-      else await makeFolder(it.fs, path.slice(0, path.lastIndexOf('/')));
-    }
-  }
-}
-
-/** The folders that uploads are staged in, so that the first ones need not wait for them. */
-export async function makeStageFolders(fs: FsPort): Promise<void> {
-  const there = new Set((await fs.readdir(`${OWN_FOLDER}/stage`)).map(({ name }) => name));
-  for (let n = 0; n < STAGE_FOLDERS; n++) if (!there.has(String(n))) await makeFolder(fs, stagePath(String(n)));
-}
-
-async function makeFolder(fs: FsPort, path: string): Promise<void> {
-  try {
-    await fs.mkdir(path, 0o700);
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  }
-}
-
 type StageWish = Pick<Order, 'slot' | 'limit' | 'part'>;
 
 /** A part may be gone on with when its bytes are still those of the source, too: they can have changed within one mtime. */
@@ -120,7 +89,7 @@ async function begin(it: TreeContext, wish: StageWish, source: OpenFile, before:
     const known = await reopenPart(it.fs, uploadStagePath(slot), part, before);
     if (known !== null) return known;
   }
-  return { file: await createStage(it, slot, before.mode), hash: createHash('sha256'), bytes: 0 };
+  return { file: await createStage(it.fs, slot, before.mode), hash: createHash('sha256'), bytes: 0 };
 }
 
 /** The bytes of `source` in a new stage file; null: the source was another one before, or changed while it was read. */
@@ -193,7 +162,7 @@ async function stageOnce(
 
 const QUIET_NS = 60_000_000_000n;
 
-async function openedForWriting(fs: FsPort, path: string, mtimeNs: bigint, nowMs: number): Promise<boolean> {
+export async function openedForWriting(fs: FsPort, path: string, mtimeNs: bigint, nowMs: number): Promise<boolean> {
   // Quiet for a minute though still open (databases, logs): a provisional version goes up and is looked at again. A time
   // ahead of the clock, which was set back or never was the writer's, says no more than one that is long ago.
   const ageNs = BigInt(nowMs) * 1_000_000n - mtimeNs;

@@ -17,7 +17,7 @@ const AT_ONCE = 2;
 const root = resolve(import.meta.dirname, '../../..');
 const { values } = parseArgs({
   options: {
-    minutes: { type: 'string', default: '20' },
+    minutes: { type: 'string', default: '60' },
     only: { type: 'string', default: '' },
     seed: { type: 'string', default: '1' },
   },

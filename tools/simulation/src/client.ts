@@ -34,6 +34,7 @@ import { isOwnPath } from './census.ts';
 import { Mount, type MountOptions } from './mount.ts';
 import type { Random } from './random.ts';
 import type { Owner, Scheduler } from './scheduler.ts';
+import { unpackAtServer } from './server.ts';
 import { Tree } from './tree.ts';
 
 /** How the watcher's events go astray, as chances. */
@@ -73,6 +74,8 @@ export interface ClientOptions {
   /** The call at which somebody put something under that path of the remote last; -1: nobody ever did. */
   readonly placedAt: (path: string) => number;
   readonly capture: boolean;
+  /** Somebody beside the remote's disk unpacks. */
+  readonly served: boolean;
   readonly plant?: Plant;
 }
 
@@ -174,6 +177,7 @@ export class Client {
     this.localMount = new Mount(this.local, LOCAL, options.scheduler);
     this.remoteMount = new Mount(options.remoteTree, options.mount, options.scheduler);
     this.base = openBase(':memory:');
+    this.base.setMeta('probe-remote', JSON.stringify({ mtimeStepNs: String(options.mount.stepNs) }));
     this.worker = { name: `${this.name} worker`, dead: true };
     this.endpoint = { name: `${this.name} endpoint`, dead: false };
     this.watcher = { name: `${this.name} watcher`, dead: false };
@@ -360,6 +364,11 @@ export class Client {
         if (order.part != null) this.count('upload gone on with');
         return call((it) => it.stage(order));
       },
+      pack: (slot, orders, wish) => call((it) => it.pack(slot, orders, wish)),
+      withdraw: (slot) => {
+        this.count('pack withdrawn');
+        return call((it) => it.withdraw(slot));
+      },
       carryOut: (orders) => call((it) => it.carryOut(orders)),
       recover: (orders) => call((it) => it.recover(orders)),
       fetch: (order) => {
@@ -423,6 +432,11 @@ export class Client {
         }
         return outcomes;
       },
+      pack: async (slot, orders, wish) => {
+        for (const order of orders) begin(order);
+        this.packing = orders;
+        return replica.pack(slot, orders, wish);
+      },
       recover: async (orders) => {
         const outcomes = await replica.recover(orders);
         for (const [i, order] of orders.entries()) {
@@ -449,6 +463,29 @@ export class Client {
     if (row?.kind === 'file' && row.form === 'copy' && row.hash === hash(there.text)) {
       this.it.violate('P3', `${step.from}: a conflict though the remote did not change`);
     }
+  }
+
+  /** Orders of the pack that is under way. */
+  private packing: readonly Order[] = [];
+
+  private packs(owner: Owner): NonNullable<PairPorts['packs']> {
+    const { remoteTree, scheduler, random } = this.it;
+    return {
+      fewest: 1,
+      served: async () => true,
+      unpack: async (slot) => {
+        const outcome = await unpackAtServer({ remoteTree, scheduler, random }, this.name, owner, slot);
+        for (const { step } of this.packing) {
+          this.own.set(step.path, scheduler.now());
+          this.busy.delete(step.path);
+        }
+        const done = outcome?.kind === 'unpacked' ? outcome.files.length : 0;
+        this.it.trace(`${this.name} pack of ${this.packing.length}: ${outcome?.kind}, ${done} done`);
+        this.steps += done;
+        if (done > 0) this.count('pack unpacked');
+        return outcome;
+      },
+    };
   }
 
   private ports(owner: Owner): PairPorts {
@@ -494,6 +531,7 @@ export class Client {
       minFree: 0,
       freeBytes: () => Promise.resolve(Infinity),
       downloads: 2,
+      ...(this.it.served ? { packs: this.packs(owner) } : {}),
       onProgress: (listen) => {
         this.progress.add((slot, bytes, part) => {
           if (!owner.dead) listen(slot, bytes, part);

@@ -87,6 +87,8 @@ export interface History {
   readonly hardLinks: boolean;
   /** The pair is set to `replace: capture`. */
   readonly capture?: boolean;
+  /** Somebody beside the remote's disk unpacks what comes as one file. */
+  readonly served?: boolean;
   /** Events go astray. */
   readonly astray: boolean;
   /** Unrelated paths that may be at work together; left out: one by one. */
@@ -311,6 +313,9 @@ export function histories(limits: Limits): fc.Arbitrary<History> {
       ? fc.constant(true)
       : fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
     capture: limits.plain
+      ? fc.constant(false)
+      : fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+    served: limits.plain
       ? fc.constant(false)
       : fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     astray: limits.plain ? fc.constant(false) : fc.boolean(),

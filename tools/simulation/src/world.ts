@@ -127,6 +127,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
           violate('BUG', error instanceof Error ? String(error.stack) : String(error));
         },
         capture: history.capture === true,
+        served: history.served === true,
         ...(options.plant === undefined ? {} : { plant: options.plant() }),
       }),
   );

@@ -72,6 +72,8 @@ export interface TwoFoldersOptions {
   readonly remote?: string;
   readonly replace?: 'rename' | 'capture';
   readonly prefetch?: NonNullable<PairPorts['prefetch']>;
+  /** Somebody beside the remote's disk. */
+  readonly packs?: NonNullable<PairPorts['packs']>;
   /** Bytes per second of downloads. */
   readonly down?: number;
   /** The remote takes names for the same that differ only in case. */
@@ -142,6 +144,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
       for (const listen of progress) listen(slot, bytes, part);
     },
   });
+  const started = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').toLowerCase();
   let count = 0;
   const published: SyncEvent[] = [];
   const base = openBase(':memory:');
@@ -166,7 +169,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
       },
     },
     now: () => Date.now(),
-    slot: () => `t-${process.pid}-${count++}`,
+    slot: () => `${started}-abc123-${count++}`,
     clients: () => new Set(['abc123']),
     ignored: rules.ignored,
     reloadIgnored: () => rules.reload(),
@@ -181,6 +184,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     inlineLimit: 1 << 20,
     limit: { down: options.down ?? Infinity, up: Infinity },
     ...(options.prefetch === undefined ? {} : { prefetch: options.prefetch }),
+    ...(options.packs === undefined ? {} : { packs: options.packs }),
     onProgress: (listen) => void progress.add(listen),
     minFree: 1_000,
     freeBytes: async () => free.bytes,

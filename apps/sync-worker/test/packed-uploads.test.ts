@@ -1,0 +1,175 @@
+/** Many new files in one pack, unpacked beside the remote's disk: here by the same process. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { type RelPath, relPath, type UnpackOutcome } from '@lazysync/event-model';
+import { createDiskFs, type DiskFs, RemoteOffline, takenPath, unpack } from '@lazysync/replica';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { replayJournal } from '../src/replay-journal.ts';
+import { type TwoFolders, twoFolders } from './support/two-folders.ts';
+
+type Unpack = (slot: string) => Promise<UnpackOutcome | null>;
+
+let pair: TwoFolders;
+let remote: string;
+let disk: DiskFs;
+let asked: string[] = [];
+let served = true;
+let answer: Unpack;
+
+const really: Unpack = (slot) => unpack(disk, slot, () => Date.now());
+
+beforeEach(async () => {
+  remote = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'lazysync-packed-')));
+  disk = createDiskFs({ root: remote, mode: 'local' });
+  asked = [];
+  served = true;
+  answer = really;
+  pair = await twoFolders({
+    remote,
+    packs: {
+      fewest: 3,
+      served: async () => served,
+      unpack: async (slot) => {
+        asked.push(slot);
+        return answer(slot);
+      },
+    },
+  });
+  pair.ports.base.setMeta('probe-remote', JSON.stringify({ mtimeStepNs: '1000000000' }));
+});
+
+const staged = (): string[] =>
+  fs
+    .readdirSync(path.join(remote, '.lazysync/stage'), { recursive: true, withFileTypes: true })
+    .filter((one) => !one.isDirectory())
+    .map(({ name }) => name);
+
+afterEach(async () => {
+  expect(staged()).toEqual([]);
+  expect([...pair.ports.base.intents(), ...pair.ports.base.leftovers()]).toEqual([]);
+  expect(pair.tree('remote')).toEqual(pair.tree('local'));
+  await pair.close();
+  disk.close();
+  fs.rmSync(remote, { recursive: true, force: true });
+});
+
+const NAMES = ['a', 'b', 'd/c', 'd/e/f', 'g'];
+
+function write(names: readonly string[] = NAMES): readonly string[] {
+  for (const name of names) {
+    const file = path.join(pair.local, name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, `of ${name}`);
+  }
+  return ['d', 'd/e', ...names];
+}
+
+test('new files and their folders go up in one pack, each as an upload of its own would', async () => {
+  const paths = write();
+  fs.chmodSync(path.join(pair.local, 'b'), 0o640);
+  fs.utimesSync(path.join(pair.local, 'b'), 1_000_000.5, 1_000_000.5);
+  const said = await pair.change('local', 'create', ...paths);
+  expect(asked).toHaveLength(1);
+  expect(said.filter((one) => one.startsWith('upload in remote'))).toHaveLength(NAMES.length);
+  const { mode, mtimeMs } = fs.statSync(path.join(remote, 'b'));
+  // The mount keeps whole seconds.
+  expect([mode & 0o777, mtimeMs]).toEqual([0o640, 1_000_000_000]);
+  const row = pair.ports.base.get(relPath('d/e/f'));
+  expect(row).toMatchObject({ kind: 'file', form: 'copy', remote: { size: 8 } });
+  expect(await pair.change('remote', 'modify', 'b')).toEqual(['in agreement']);
+});
+
+test('few files, or nobody there: each goes by itself', async () => {
+  await pair.change('local', 'create', ...write(['a', 'b']).slice(2));
+  served = false;
+  await pair.change('local', 'create', ...write());
+  expect(asked).toEqual([]);
+});
+
+test('a name that somebody else has taken meanwhile stays theirs, and ours comes beside it', async () => {
+  answer = (slot) => {
+    fs.writeFileSync(path.join(remote, 'a'), 'of somebody else');
+    return really(slot);
+  };
+  await pair.change('local', 'create', ...write());
+  expect(fs.readFileSync(path.join(remote, 'a'), 'utf8')).toBe('of somebody else');
+  const conflict = Object.entries(pair.tree('remote')).find(([name]) => name.startsWith('a (conflict'));
+  expect(conflict?.[1]).toBe('file of a');
+  await pair.open('a');
+});
+
+test.each<readonly [string, Unpack]>([
+  ['nobody answers', async () => null],
+  ['it is refused', async () => ({ kind: 'refused', why: 'of a test' }) as const],
+  ['somebody else has it', async () => ({ kind: 'gone' }) as const],
+  [
+    'all is done, and the answer is lost',
+    async (slot: string) => {
+      await really(slot);
+      return null;
+    },
+  ],
+  [
+    'whoever has taken it is killed in the middle',
+    async (slot: string) => {
+      await disk.rename(`.lazysync/stage/${Number(/\d+$/.exec(slot)?.[0]) % 16}/${slot}`, takenPath(slot));
+      fs.writeFileSync(path.join(remote, 'a'), 'of a');
+      return null;
+    },
+  ],
+])('%s: each goes by itself', async (_what, what) => {
+  answer = what;
+  await pair.change('local', 'create', ...write());
+  expect(asked).toHaveLength(1);
+  expect(Object.keys(pair.tree('remote')).some((name) => name.includes('conflict'))).toBe(false);
+});
+
+test('broken off in the middle, it is withdrawn: what comes late does nothing', async () => {
+  let late = '';
+  answer = async (slot) => {
+    late = slot;
+    throw new RemoteOffline('of a test');
+  };
+  await expect(pair.change('local', 'create', ...write())).rejects.toThrow(RemoteOffline);
+  expect(pair.ports.base.intents()).toHaveLength(NAMES.length);
+  await replayJournal(pair.ports);
+  expect(staged()).toEqual([]);
+  expect(await really(late)).toEqual({ kind: 'gone' });
+  answer = really;
+  await pair.change('local', 'create', ...write());
+});
+
+test('a file that changed before it was packed, or that is a link by now, is left out', async () => {
+  const paths = write();
+  const { remote: there } = pair.ports;
+  const { pack } = there;
+  Object.assign(there, {
+    pack: (...args: Parameters<typeof pack>) => {
+      fs.writeFileSync(path.join(pair.local, 'a'), 'of a, but longer');
+      fs.rmSync(path.join(pair.local, 'g'));
+      return pack(...args);
+    },
+  });
+  await pair.change('local', 'create', ...paths);
+  expect(fs.readFileSync(path.join(remote, 'a'), 'utf8')).toBe('of a, but longer');
+  expect(fs.existsSync(path.join(remote, 'g'))).toBe(false);
+});
+
+test.each(['d', 'd/e'] as RelPath[])('nothing is written through a link that lies where %s was', async (folder) => {
+  const elsewhere = fs.mkdtempSync(path.join(os.tmpdir(), 'lazysync-elsewhere-'));
+  await pair.change('local', 'create', ...write());
+  answer = async (slot) => {
+    fs.renameSync(path.join(remote, folder), path.join(remote, 'moved away'));
+    fs.symlinkSync(elsewhere, path.join(remote, folder));
+    const outcome = await really(slot);
+    fs.unlinkSync(path.join(remote, folder));
+    fs.renameSync(path.join(remote, 'moved away'), path.join(remote, folder));
+    expect(outcome).toEqual({ kind: 'unpacked', files: [] });
+    return outcome;
+  };
+  const more = [1, 2, 3].map((n) => `${folder}/new${n}`);
+  await pair.change('local', 'create', ...write(more).slice(2));
+  expect(fs.readdirSync(elsewhere)).toEqual([]);
+  fs.rmdirSync(elsewhere);
+});

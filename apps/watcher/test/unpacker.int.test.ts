@@ -1,0 +1,193 @@
+/** Packs beside the remote's disk: what is asked over a real Redis, and what is written. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { relPath } from '@lazysync/event-model';
+import { createLogger } from '@lazysync/ops';
+import {
+  askToUnpack,
+  type EmbeddedRedis,
+  type Listening,
+  openRedis,
+  type RedisLink,
+  startEmbeddedRedis,
+} from '@lazysync/queue';
+import {
+  createDiskFs,
+  type DiskFs,
+  type PackContent,
+  packContents,
+  packPath,
+  takenPath,
+  unpack,
+  writePack,
+} from '@lazysync/replica';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createUnpacker, type Unpacker } from '../src/unpacker.ts';
+
+const ASK_MS = 20_000;
+const SLOT = '20260102t030405-abc123-7';
+
+let top: string;
+let redis: EmbeddedRedis;
+let link: RedisLink;
+let root: string;
+let disk: DiskFs;
+let unpacker: Unpacker;
+let serving: Listening;
+let refusal: string | null = null;
+
+const log = createLogger({ name: 'test', level: 'fatal' });
+
+beforeAll(async () => {
+  top = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'lazysync-unpacker-')));
+  const started = await startEmbeddedRedis({ dir: path.join(top, 'redis'), log: () => undefined });
+  if (started.kind === 'failed') throw new Error(started.message);
+  redis = started.redis;
+  link = openRedis(redis.address);
+});
+
+afterAll(async () => {
+  await link.close();
+  await redis.stop();
+  fs.rmSync(top, { recursive: true, force: true });
+});
+
+beforeEach(() => {
+  root = fs.mkdtempSync(path.join(top, 'disk-'));
+  fs.mkdirSync(path.join(root, '.lazysync/stage'), { recursive: true });
+  fs.mkdirSync(path.join(root, 'd'));
+  disk = createDiskFs({ root, mode: 'local' });
+  refusal = null;
+  unpacker = createUnpacker({ root, redis: link, refuse: () => refusal, log });
+  serving = unpacker.serve('p');
+});
+
+afterEach(async () => {
+  await serving.close();
+  unpacker.close();
+  disk.close();
+  expect(staged()).toEqual([]);
+});
+
+const staged = (): string[] =>
+  fs
+    .readdirSync(path.join(root, '.lazysync/stage'), { recursive: true, withFileTypes: true })
+    .filter((one) => !one.isDirectory())
+    .map(({ name }) => name);
+
+function content(name: string, more: Partial<PackContent> = {}): PackContent {
+  const bytes = Buffer.from(`of ${name}`);
+  return {
+    ...packContents(bytes),
+    slot: `20260102t030405-abc123-${name.length}`,
+    path: relPath(name),
+    mode: 0o640,
+    mtimeNs: 1_000_000_000_000_000_000n,
+    ...more,
+  };
+}
+
+async function put(...files: readonly PackContent[]): Promise<void> {
+  await writePack(disk, SLOT, files, async () => undefined);
+}
+
+test('each file comes to its place, as it was packed, and nobody else is touched', async () => {
+  fs.writeFileSync(path.join(root, 'taken'), 'of somebody else');
+  await put(content('a'), content('d/bb'), content('taken'));
+  const outcome = await askToUnpack(link, 'p', SLOT, ASK_MS);
+  expect(outcome).toEqual({
+    kind: 'unpacked',
+    files: [
+      { slot: '20260102t030405-abc123-1', size: 4, mode: 0o640, mtimeNs: 1_000_000_000_000_000_000n },
+      { slot: '20260102t030405-abc123-4', size: 7, mode: 0o640, mtimeNs: 1_000_000_000_000_000_000n },
+    ],
+  });
+  expect(fs.readFileSync(path.join(root, 'd/bb'), 'utf8')).toBe('of d/bb');
+  expect(fs.statSync(path.join(root, 'a')).mtimeMs).toBe(1_000_000_000_000);
+  expect(fs.readFileSync(path.join(root, 'taken'), 'utf8')).toBe('of somebody else');
+});
+
+test('a pack that was withdrawn is not unpacked, nor one that somebody else has taken', async () => {
+  expect(await askToUnpack(link, 'p', SLOT, ASK_MS)).toEqual({ kind: 'gone' });
+  await put(content('a'));
+  await disk.rename(packPath(SLOT), takenPath(SLOT));
+  expect(await askToUnpack(link, 'p', SLOT, ASK_MS)).toEqual({ kind: 'gone' });
+  await disk.unlink(takenPath(SLOT));
+  expect(fs.existsSync(path.join(root, 'a'))).toBe(false);
+});
+
+test('what is withdrawn in the middle is stopped there', async () => {
+  await put(content('a'), content('d/bb'), content('ccccc'));
+  const { lstat } = disk;
+  const withdrawing = createDiskFs({ root, mode: 'local' });
+  let looks = 0;
+  Object.assign(withdrawing, {
+    lstat: async (of: string) => {
+      if (of === takenPath(SLOT) && ++looks === 2) await disk.unlink(takenPath(SLOT));
+      return lstat(of);
+    },
+  });
+  const outcome = await unpack(withdrawing, SLOT, () => Date.now());
+  withdrawing.close();
+  expect(outcome.kind === 'unpacked' && outcome.files).toHaveLength(1);
+  expect(fs.readdirSync(root).filter((name) => name !== '.lazysync' && name !== 'd').length).toBeLessThan(3);
+});
+
+const BAD: readonly (readonly [string, () => Promise<void>])[] = [
+  ['nothing at all in it', async () => fs.writeFileSync(at(), '')],
+  ['something else', async () => fs.writeFileSync(at(), 'something else that somebody has put there')],
+  ['a length that is none', async () => fs.writeFileSync(at(), 'lazysync pack 1\n99x9999999[]')],
+  ['a header that is longer than it', async () => fs.writeFileSync(at(), 'lazysync pack 1\n0000009999[]')],
+  ['half of its contents', async () => cut(-3)],
+  ['more than its contents', async () => fs.appendFileSync(await whole(), 'x')],
+  ['a path outside', async () => put(content('a', { path: '../out' as PackContent['path'] }))],
+  ['an absolute path', async () => put(content('a', { path: '/tmp/out' as PackContent['path'] }))],
+  ['a path in our own folder', async () => put(content('a', { path: '.lazysync/root.json' as PackContent['path'] }))],
+  ['a slot that leads elsewhere', async () => put(content('a', { slot: '../../../out-1' }))],
+  ['a mode that is none', async () => put(content('a', { mode: 0o1_000_000 }))],
+  ['a hash that is none', async () => put(content('a', { hash: 'x' }))],
+];
+
+function at(): string {
+  const file = path.join(root, packPath(SLOT));
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  return file;
+}
+
+async function whole(): Promise<string> {
+  await put(content('a'));
+  return at();
+}
+
+async function cut(by: number): Promise<void> {
+  const file = await whole();
+  fs.truncateSync(file, fs.statSync(file).size + by);
+}
+
+test.each(BAD)('refused as a whole: %s', async (_what, make) => {
+  await make();
+  expect(await askToUnpack(link, 'p', SLOT, ASK_MS)).toEqual({ kind: 'refused', why: 'it is no whole pack' });
+  expect(fs.readdirSync(root).sort()).toEqual(['.lazysync', 'd']);
+});
+
+test('a content that is not what its hash says is left out', async () => {
+  await put(content('a', { hash: packContents(Buffer.from('another')).hash }), content('d/bb'));
+  const outcome = await askToUnpack(link, 'p', SLOT, ASK_MS);
+  expect(outcome?.kind === 'unpacked' && outcome.files.map(({ size }) => size)).toEqual([7]);
+  expect(fs.existsSync(path.join(root, 'a'))).toBe(false);
+});
+
+test('refused: a name that is no slot, a root that is another one, a pack of another user', async () => {
+  for (const name of ['../../x', '', 'a/b', `${SLOT}/..`])
+    expect(await askToUnpack(link, 'p', name, ASK_MS)).toMatchObject({ kind: 'refused' });
+  await put(content('a'));
+  refusal = 'of a test';
+  expect(await askToUnpack(link, 'p', SLOT, ASK_MS)).toEqual({ kind: 'refused', why: 'of a test' });
+  refusal = null;
+  fs.chownSync(at(), 12_345, 12_345);
+  expect(await askToUnpack(link, 'p', SLOT, ASK_MS)).toMatchObject({ kind: 'refused' });
+  fs.chownSync(path.join(root, '.lazysync/stage'), 12_345, 12_345);
+  expect(unpacker.whyNot()).toContain('belongs to the user 12345');
+  fs.rmSync(at());
+});

@@ -1,0 +1,172 @@
+/**
+ * A pack: many small files in one, on its way between a mount and the disk behind it. Its header says what is in it;
+ * the contents follow in the same order. It lies in the remote's stage folder, so who may read or write it is the remote's
+ * own say.
+ */
+import { createHash } from 'node:crypto';
+import { isOwn, parseRelPath, type RelPath } from '@lazysync/event-model';
+import type { FsPort, OpenFile } from './fs-port.ts';
+import { createStage } from './stage-file.ts';
+import { uploadStagePath } from './tree-context.ts';
+
+export interface PackedFile {
+  /** Of the step or the transfer that it belongs to. */
+  readonly slot: string;
+  readonly path: RelPath;
+  readonly size: number;
+  readonly mode: number;
+  readonly mtimeNs: bigint;
+  /** sha256 of its content, hex. */
+  readonly hash: string;
+}
+
+export interface PackContent extends PackedFile {
+  readonly bytes: Uint8Array;
+}
+
+export interface OpenPack {
+  readonly files: readonly PackedFile[];
+  /** The content of one of `files`, read anew; null: it is not what its hash says. */
+  bytes(file: PackedFile): Promise<Uint8Array | null>;
+  readonly file: OpenFile;
+}
+
+const MAGIC = 'lazysync pack 1\n';
+const LENGTH_DIGITS = 10;
+const PREFIX = MAGIC.length + LENGTH_DIGITS;
+export const PACK_FILES = 1_000;
+/** Bytes of all contents, and of the header. */
+export const PACK_BYTES = 32 << 20;
+const HEADER_BYTES = 32 << 20;
+const CHUNK = 1 << 20;
+const SLOT = /^\d{8}t\d{6}-[0-9a-f]+-\d{1,15}$/;
+
+export function isSlot(raw: unknown): raw is string {
+  return typeof raw === 'string' && raw.length < 100 && SLOT.test(raw);
+}
+
+/** Where it lies until somebody takes it, from the root. */
+export function packPath(slot: string): string {
+  return uploadStagePath(slot);
+}
+
+/** Under this name whoever unpacks it has taken it. */
+export function takenPath(slot: string): string {
+  return `${uploadStagePath(slot)}.taken`;
+}
+
+function headerOf(files: readonly PackedFile[]): Buffer {
+  const rows = files.map(({ slot, path, size, mode, mtimeNs, hash }) => [
+    slot,
+    path,
+    size,
+    mode,
+    mtimeNs.toString(),
+    hash,
+  ]);
+  const json = Buffer.from(JSON.stringify(rows));
+  return Buffer.concat([Buffer.from(MAGIC + String(json.length).padStart(LENGTH_DIGITS, '0')), json]);
+}
+
+function contentHash(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** What a pack says of bytes that go into it. */
+export function packContents(bytes: Uint8Array): Pick<PackContent, 'bytes' | 'size' | 'hash'> {
+  return { bytes, size: bytes.length, hash: contentHash(bytes) };
+}
+
+/** `moved` is told of each piece, and may wait. */
+export async function writePack(
+  fs: FsPort,
+  slot: string,
+  contents: readonly PackContent[],
+  moved: (bytes: number, done: number) => Promise<void>,
+): Promise<void> {
+  const file = await createStage(fs, slot, 0o600);
+  try {
+    const all = Buffer.concat([headerOf(contents), ...contents.map(({ bytes }) => bytes)]);
+    for (let at = 0; at < all.length; at += CHUNK) {
+      const piece = all.subarray(at, at + CHUNK);
+      await file.write(piece, at);
+      await moved(piece.length, at + piece.length);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function count(raw: unknown, most: number): raw is number {
+  return typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 && raw <= most;
+}
+
+function parseRow(raw: unknown): PackedFile | null {
+  if (!Array.isArray(raw)) return null;
+  const [slot, text, size, mode, mtime, hash] = raw as readonly unknown[];
+  const path = parseRelPath(text);
+  if (path === null || path === '' || isOwn(path) || !isSlot(slot)) return null;
+  if (!count(size, PACK_BYTES) || !count(mode, 0o7777)) return null;
+  if (typeof mtime !== 'string' || !/^-?\d{1,30}$/.test(mtime)) return null;
+  if (typeof hash !== 'string' || !/^[0-9a-f]{64}$/.test(hash)) return null;
+  return { slot, path, size, mode, mtimeNs: BigInt(mtime), hash };
+}
+
+function parseHeader(json: Uint8Array): readonly PackedFile[] | null {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(Buffer.from(json).toString('utf8'));
+  } catch {
+    return null;
+  }
+  if (!Array.isArray(raw) || raw.length > PACK_FILES) return null;
+  const files = raw.map(parseRow);
+  return files.every((file) => file !== null) ? files : null;
+}
+
+async function readWhole(file: OpenFile, at: number, size: number): Promise<Buffer | null> {
+  const bytes = Buffer.alloc(size);
+  for (let got = 0; got < size; ) {
+    const some = await file.read(bytes.subarray(got), at + got);
+    if (some === 0) return null;
+    got += some;
+  }
+  return bytes;
+}
+
+/** null: it is no whole pack. Throws FsError when it can not be read. */
+export async function openPack(fs: FsPort, path: string): Promise<OpenPack | null> {
+  const file = await fs.openRead(path);
+  const no = async (): Promise<null> => {
+    await file.close();
+    return null;
+  };
+  try {
+    const prefix = await readWhole(file, 0, PREFIX);
+    const text = prefix?.toString('latin1') ?? '';
+    const length = Number(text.slice(MAGIC.length));
+    if (!text.startsWith(MAGIC) || !count(length, HEADER_BYTES)) return await no();
+    const json = await readWhole(file, PREFIX, length);
+    const files = json === null ? null : parseHeader(json);
+    if (files === null) return await no();
+    const starts = new Map<PackedFile, number>();
+    let end = PREFIX + length;
+    for (const one of files) {
+      starts.set(one, end);
+      end += one.size;
+    }
+    if ((await file.stat()).size !== end) return await no();
+    return {
+      file,
+      files,
+      async bytes(one) {
+        const content = await readWhole(file, starts.get(one) ?? end, one.size);
+        return content !== null && contentHash(content) === one.hash ? content : null;
+      },
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Beside the remote's disk: a pack is unpacked by the same stage and commit as an upload through the mount. It replaces
+ * nothing: a name that is taken stays whoever's it is.
+ */
+import { ABSENT, type Step, type UnpackedFile, type UnpackOutcome } from '@lazysync/event-model';
+import { look, mapParallel } from './entry-of.ts';
+import { FsError, type FsPort, type OpenFile, type RawStat } from './fs-port.ts';
+import { type OpenPack, openPack, type PackedFile, packPath, takenPath } from './pack-file.ts';
+import { stageFrom } from './stage-upload.ts';
+import { codeOf, type TreeContext, tidyName, uploadStagePath } from './tree-context.ts';
+import { commitUpload } from './upload.ts';
+
+/** Files at a time: what waits for the disk is mostly their fsync. */
+const PARALLEL = 16;
+
+/** A part of a pack, as a file that is read from. */
+function contentOf(bytes: Uint8Array, { size, mode, mtimeNs }: PackedFile): OpenFile {
+  const shown: RawStat = {
+    kind: 'file',
+    size,
+    mode,
+    mtimeNs,
+    ctimeNs: mtimeNs,
+    atimeNs: mtimeNs,
+    birthNs: 0n,
+    dev: 0n,
+    ino: 0n,
+    nlink: 1,
+  };
+  const readOnly = (): Promise<never> => Promise.reject(new Error('a pack is only read'));
+  return {
+    stat: async () => shown,
+    known: async () => shown,
+    read: async (into, at) => {
+      const some = bytes.subarray(at, at + into.length);
+      into.set(some);
+      return some.length;
+    },
+    write: readOnly,
+    truncate: readOnly,
+    chmod: readOnly,
+    setMtime: readOnly,
+    sync: readOnly,
+    close: async () => undefined,
+  };
+}
+
+function contextOn(fs: FsPort, now: () => number): TreeContext {
+  return {
+    side: 'remote',
+    fs,
+    peer: fs,
+    moved: async () => undefined,
+    kept: () => undefined,
+    look: async (path) => {
+      const [entry] = await look(fs, [path as PackedFile['path']], { anchors: [], parallel: 1 });
+      return entry ?? { kind: 'unknown', reason: 'not looked at' };
+    },
+    anchor: '',
+    now,
+  };
+}
+
+async function unpackOne(
+  it: TreeContext,
+  pack: OpenPack,
+  file: PackedFile,
+  taken: string,
+): Promise<UnpackedFile | null> {
+  const { slot, path } = file;
+  const bytes = await pack.bytes(file);
+  if (bytes === null) return null;
+  const source = contentOf(bytes, file);
+  const staged = await stageFrom(it, { slot }, source, () => true);
+  if (staged === null) return null;
+  const step: Step = { kind: 'upload', side: 'remote', path, source: staged.source, expected: ABSENT };
+  // RACE: whoever withdraws the pack between this look and the link finds this one file in its place, whole.
+  await it.fs.lstat(taken);
+  const outcome = await commitUpload(it, { slot, step, staged });
+  if (outcome.kind !== 'done' || outcome.after.kind !== 'file') return null;
+  const { size, mode, mtimeNs } = outcome.after.stat;
+  return { slot, size, mode, mtimeNs };
+}
+
+/** `signal`: nothing more is begun. */
+export async function unpack(
+  fs: FsPort,
+  slot: string,
+  now: () => number,
+  signal?: AbortSignal,
+): Promise<UnpackOutcome> {
+  const taken = takenPath(slot);
+  try {
+    // ORDER: taken by a rename: of two that were asked one gets it.
+    await fs.rename(packPath(slot), taken);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return { kind: 'gone' };
+    if (codeOf(error) === null) throw error;
+    return { kind: 'refused', why: `the pack can not be taken (${codeOf(error)})` };
+  }
+  const it = contextOn(fs, now);
+  try {
+    const pack = await openPack(fs, taken);
+    if (pack === null) return { kind: 'refused', why: 'it is no whole pack' };
+    try {
+      const files = await mapParallel(pack.files, PARALLEL, async (file) => {
+        try {
+          return signal?.aborted === true ? null : await unpackOne(it, pack, file, taken);
+        } catch (error) {
+          if (codeOf(error) === null) throw error;
+          return null;
+        } finally {
+          // A second name of the file that is in its place, or what came to nothing.
+          await tidyName(fs, uploadStagePath(file.slot));
+        }
+      });
+      return { kind: 'unpacked', files: files.filter((one) => one !== null) };
+    } finally {
+      await pack.file.close();
+    }
+  } catch (error) {
+    if (!(error instanceof FsError)) throw error;
+    return { kind: 'refused', why: `the pack can not be read (${error.code})` };
+  } finally {
+    await tidyName(fs, taken);
+  }
+}
