@@ -1,6 +1,6 @@
-/** The way to whoever unpacks beside the remote's disk. */
-import type { UnpackOutcome } from '@lazysync/event-model';
-import { askToUnpack, type RedisLink, RedisUnreachable, unpacks } from '@lazysync/queue';
+/** The way to whoever packs and unpacks beside the remote's disk. */
+import type { PackAnswer, PackRequest, UnpackOutcome } from '@lazysync/event-model';
+import { askToPack, askToUnpack, packsThere, type RedisLink, RedisUnreachable } from '@lazysync/queue';
 
 export interface PackLink {
   /** Fewer files than this are as quick side by side. */
@@ -9,6 +9,8 @@ export interface PackLink {
   served(): Promise<boolean>;
   /** null: nobody has answered in time, and whether anything was done is not known. */
   unpack(slot: string): Promise<UnpackOutcome | null>;
+  /** null: nobody has answered in time; a pack may come all the same. */
+  pack(request: PackRequest): Promise<PackAnswer | null>;
 }
 
 const FEWEST = 16;
@@ -31,22 +33,23 @@ export function createPackLink({ redis, pair, elapsed, refused }: PackLinkOption
     pausedUntil = elapsed() + PAUSE_MS;
     refused(why);
   };
+  const heard = <T extends UnpackOutcome | PackAnswer>(outcome: T | null): T | null => {
+    if (outcome === null) pause('nobody has answered in time');
+    else if (outcome.kind === 'refused') pause(outcome.why);
+    return outcome;
+  };
   return {
     fewest: FEWEST,
     async served() {
       if (elapsed() < pausedUntil) return false;
       try {
-        return await unpacks(redis, pair);
+        return await packsThere(redis, pair);
       } catch (error) {
         if (!(error instanceof RedisUnreachable)) throw error;
         return false;
       }
     },
-    async unpack(slot) {
-      const outcome = await askToUnpack(redis, pair, slot, DEADLINE_MS);
-      if (outcome === null) pause('nobody has answered in time');
-      else if (outcome.kind === 'refused') pause(outcome.why);
-      return outcome;
-    },
+    unpack: async (slot) => heard(await askToUnpack(redis, pair, slot, DEADLINE_MS)),
+    pack: async (request) => heard(await askToPack(redis, pair, request, DEADLINE_MS)),
   };
 }

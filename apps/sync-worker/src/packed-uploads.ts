@@ -15,7 +15,7 @@ import {
   type StepOutcome,
   type UnpackedFile,
 } from '@lazysync/event-model';
-import { PACK_BYTES, PACK_FILES, type PackOutcome } from '@lazysync/replica';
+import { PACK_BYTES, PACK_FILES, PACKED_SIZE, type PackOutcome } from '@lazysync/replica';
 import { reachesOut } from './decision-reach.ts';
 import { checkRoot, guard } from './guards.ts';
 import { openAt } from './journal.ts';
@@ -23,6 +23,7 @@ import { planned } from './planned.ts';
 import type { PairPorts } from './ports.ts';
 import type { SeenAhead } from './quick-lap.ts';
 import type { PathSettler } from './settle-path.ts';
+import { timeStep } from './time-step.ts';
 import { upLimit } from './uploads.ts';
 
 type UploadStep = Extract<Step, { kind: 'upload' }>;
@@ -36,17 +37,8 @@ interface Upload {
 
 type Packed = Upload & Extract<PackOutcome, { kind: 'packed' }>;
 
-/** Bytes: what is larger fills the link by itself. */
-const SMALL = 256 << 10;
-
-/** ns; null: not found out yet, and what the mount will show of a time can not be told. */
-function timeStep({ base }: PairPorts): bigint | null {
-  const { mtimeStepNs } = JSON.parse(base.meta('probe-remote') ?? '{}') as { mtimeStepNs?: unknown };
-  return typeof mtimeStepNs === 'string' && /^[1-9]\d*$/.test(mtimeStepNs) ? BigInt(mtimeStepNs) : null;
-}
-
 function isSmallFile({ local, cause }: SeenAhead): boolean {
-  return local?.kind === 'file' && local.stat.size <= SMALL && !cause.hydrate;
+  return local?.kind === 'file' && local.stat.size <= PACKED_SIZE && !cause.hydrate;
 }
 
 async function uploadOf(ports: PairPorts, { path, cause, local, remote }: SeenAhead): Promise<Upload | null> {

@@ -14,6 +14,10 @@ export interface TransferQueue {
   /** Takes the next one that may run now, until `over` says that it has. */
   next(): string | undefined;
   over(id: string): void;
+  /** Those that `fits` says yes to, in their order, up to `most`: of what was opened, or where that is nothing, of the rest. */
+  together(most: number, fits: (id: string) => boolean): readonly string[];
+  /** Takes them. They need no places. */
+  takeTogether(most: number, fits: (id: string) => boolean): readonly string[];
   /** Of all that run. */
   readonly bytes: number;
 }
@@ -33,6 +37,15 @@ export function createTransferQueue({ sizeOf, most, limited }: TransferQueueOpti
   const running = new Map<string, { readonly size: number; readonly ahead: boolean }>();
   const first = (ids: ReadonlySet<string>): string | undefined => ids.values().next().value;
   const bytesOf = (all: readonly { readonly size: number }[]): number => all.reduce((sum, { size }) => sum + size, 0);
+
+  function together(most: number, fits: (id: string) => boolean): readonly string[] {
+    const ids: string[] = [];
+    for (const id of opened.size === 0 ? ahead : opened) {
+      if (ids.length === most) break;
+      if (fits(id)) ids.push(id);
+    }
+    return ids;
+  }
 
   return {
     add: (id, isAhead) => void (isAhead ? ahead : opened).add(id),
@@ -55,6 +68,12 @@ export function createTransferQueue({ sizeOf, most, limited }: TransferQueueOpti
       return id;
     },
     over: (id) => void running.delete(id),
+    together,
+    takeTogether(most, fits) {
+      const ids = together(most, fits);
+      for (const id of ids) if (!opened.delete(id)) ahead.delete(id);
+      return ids;
+    },
     get bytes() {
       return bytesOf([...running.values()]);
     },

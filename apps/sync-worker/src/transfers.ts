@@ -5,9 +5,10 @@
 import type { Transfer } from '@lazysync/base';
 import type { Problem, RelPath, RemotePrint, StagedContent, SyncEvent } from '@lazysync/event-model';
 import { remotePrint } from '@lazysync/event-model';
-import { RemoteOffline } from '@lazysync/replica';
+import { type FetchedOfPack, RemoteOffline } from '@lazysync/replica';
 import { checkRoot } from './guards.ts';
 import { PairHeld } from './holds.ts';
+import { createPacking } from './packed-downloads.ts';
 import { type PairPorts, processTimers } from './ports.ts';
 import { everySoOften } from './progress.ts';
 import { tooLarge } from './room-for.ts';
@@ -42,9 +43,14 @@ export interface Transfers {
   close(): Promise<void>;
 }
 
+/** Downloads that go on beside a pack. */
+const BESIDE = 3;
+
 interface Job {
   transfer: Transfer;
   tries: number;
+  /** It did not come in a pack. */
+  alone?: true;
   /** Calls that broke off in a way nobody planned for. */
   broken?: number;
 }
@@ -110,6 +116,18 @@ export function createTransfers(ports: PairPorts): Transfers {
     if (job !== undefined) byPath.delete(job.transfer.path);
   }
 
+  function isStaged({ transfer, tries }: Job, { staged, hash, remote }: Omit<FetchedOfPack, 'slot'>): void {
+    const whole: Transfer = {
+      ...transfer,
+      state: 'staged',
+      part: null,
+      bytes: staged.size,
+      staged: { stat: staged, hash, remote: remotePrint(remote) },
+    };
+    put(whole, tries);
+    announce(whole);
+  }
+
   async function fetchOnce(job: Job): Promise<void> {
     const { transfer } = job;
     if (rows.changed(transfer.id, transfer.path)?.now === null) return forget(transfer.id);
@@ -126,18 +144,8 @@ export function createTransfers(ports: PairPorts): Transfers {
     const outcome = await ports.remote.fetch({ path, slot, limit: Number.isFinite(limit) ? limit : null, part });
     if (closed) return;
     switch (outcome.kind) {
-      case 'staged': {
-        const staged: Transfer = {
-          ...transfer,
-          state: 'staged',
-          part: null,
-          bytes: outcome.staged.size,
-          staged: { stat: outcome.staged, hash: outcome.hash, remote: remotePrint(outcome.remote) },
-        };
-        put(staged, job.tries);
-        announce(staged);
-        return;
-      }
+      case 'staged':
+        return isStaged(job, outcome);
       case 'stale':
       case 'left-off':
         if (++job.tries < MAX_TRIES) {
@@ -228,7 +236,8 @@ export function createTransfers(ports: PairPorts): Transfers {
   }
 
   function pump(): void {
-    while (!closed && !paused) {
+    packing?.begin();
+    while (!closed && !paused && !(packing?.busy === true && running.size > BESIDE)) {
       const id = queue.next();
       if (id === undefined) return;
       const task = run(id)
@@ -241,6 +250,25 @@ export function createTransfers(ports: PairPorts): Transfers {
       running.add(task);
     }
   }
+
+  const packing = createPacking(ports, queue, {
+    isOpen: () => !closed && !paused,
+    transferOf: (id) => jobs.get(id)?.transfer,
+    fits: (id) => jobs.get(id)?.alone !== true,
+    came(id, one) {
+      const job = jobs.get(id);
+      if (closed || job === undefined) return;
+      if (one !== null) return isStaged(job, one);
+      job.alone = true;
+      enqueue(id);
+    },
+    putOff: enqueue,
+    begun: (task) => void running.add(task),
+    over(task) {
+      running.delete(task);
+      pump();
+    },
+  });
 
   for (const transfer of base.transfers()) {
     if (transfer.up !== undefined) continue;

@@ -30,6 +30,7 @@ beforeEach(async () => {
     packs: {
       fewest: 3,
       served: async () => served,
+      pack: async () => null,
       unpack: async (slot) => {
         asked.push(slot);
         return answer(slot);

@@ -25,7 +25,7 @@ import {
 } from '@lazysync/queue';
 import { createInotifySource, createSettle, type HintListener, type Lost, systemTimers } from '@lazysync/watch';
 import { createOutbox, type Outbox } from './outbox.ts';
-import { createUnpacker } from './unpacker.ts';
+import { createPackServer } from './pack-server.ts';
 
 export interface RemoteDiskOptions {
   /** Real path of the folder that clients mount. */
@@ -53,7 +53,7 @@ interface Lane {
   readonly outbox: Outbox;
   jobs: number;
   presence: Announcement | null;
-  readonly unpacking: Listening | null;
+  readonly packing: Listening | null;
 }
 
 /** null: the root carries the marker. Else one sentence. */
@@ -130,8 +130,8 @@ export async function watchRemoteDisk(options: RemoteDiskOptions): Promise<Remot
   // As a local tree: these calls can not hang, and writes that are under way are told of.
   const source = createInotifySource({ root, side: 'local', mount: false, listener });
 
-  const unpacker = createUnpacker({ root, redis, log, refuse: () => whyNotThisRemote(root, uuid) });
-  const whyNoPacks = unpacker.whyNot();
+  const packServer = createPackServer({ root, redis, log, refuse: () => whyNotThisRemote(root, uuid) });
+  const whyNoPacks = packServer.whyNot();
   if (whyNoPacks !== null) log.warn(`many small files come one by one through the mount: ${whyNoPacks}`);
   const self = whyNoPacks === null ? { ...who, packs: true as const } : who;
 
@@ -157,14 +157,14 @@ export async function watchRemoteDisk(options: RemoteDiskOptions): Promise<Remot
       },
       collapsed: (events) => log.warn({ pair, events }, 'too many events wait: a rescan stands for them'),
     });
-    const unpacking = whyNoPacks === null ? unpacker.serve(pair) : null;
-    lanes.set(pair, { publisher, outbox, jobs: 0, presence: null, unpacking });
+    const packing = whyNoPacks === null ? packServer.serve(pair) : null;
+    lanes.set(pair, { publisher, outbox, jobs: 0, presence: null, packing });
     log.info({ pair }, 'tells this pair of changes');
   };
 
   const leave = async (pair: string, lane: Lane): Promise<void> => {
     lanes.delete(pair);
-    await Promise.allSettled([lane.presence?.close(), lane.unpacking?.close(), lane.publisher.close()]);
+    await Promise.allSettled([lane.presence?.close(), lane.packing?.close(), lane.publisher.close()]);
     log.info({ pair, jobs: lane.jobs, events: lane.outbox.pushed() }, 'this pair is told no more');
   };
 
@@ -203,14 +203,14 @@ export async function watchRemoteDisk(options: RemoteDiskOptions): Promise<Remot
     async stop() {
       stopped = true;
       stopping.abort();
-      unpacker.stop();
+      packServer.stop();
       clearTimeout(timer);
       await source.poll();
       settle.flush();
       settle.stop();
       await source.stop();
       await Promise.all([...lanes].map(([pair, lane]) => leave(pair, lane)));
-      unpacker.close();
+      packServer.close();
     },
   };
 }

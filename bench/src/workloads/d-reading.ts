@@ -7,6 +7,7 @@ import type { Place } from '../place.ts';
 import { startProgram } from '../program.ts';
 import type { Bench, Row } from '../row.ts';
 import { runsOf } from '../row.ts';
+import { startServerWatcher } from '../server-watcher.ts';
 import { msUntil, secondsOf } from '../until.ts';
 
 const MIB = 1 << 20;
@@ -44,6 +45,42 @@ function prepare(place: Place, bench: Bench): { readonly bytes: number; readonly
       fs.writeFileSync(path.join(place.backing, `small-${run}`, `f${at}`), Buffer.alloc(4096, `small ${at}`));
   }
   return { bytes, small };
+}
+
+/** With somebody beside the disk. */
+async function served(bench: Bench): Promise<Row[]> {
+  return await bench.at('slow', async (place) => {
+    bench.say('slow: makes the files');
+    const { small } = prepare(place, bench);
+    place.renew();
+    const program = await startProgram(place);
+    try {
+      await program.rest();
+      const server = await startServerWatcher(place, program);
+      try {
+        const values = await runsOf(bench, 'slow: get of many stubs, watcher on the server', async (run) => {
+          const folder = path.join(place.local, `small-${run}`);
+          return await secondsOf(() => program.run('get', folder));
+        });
+        return [
+          {
+            workload: 'd',
+            where: 'slow',
+            peers: [],
+            what: `${small} small stubs, get, watcher on the server`,
+            unit: 's',
+            goal: { kind: 'most', value: 3 },
+            floor: null,
+            ours: values,
+          },
+        ];
+      } finally {
+        await server.stop();
+      }
+    } finally {
+      await program.stop();
+    }
+  });
 }
 
 async function measure(bench: Bench, where: Where): Promise<Row[]> {
@@ -122,5 +159,6 @@ function copyOf(place: Place): string {
 export async function reading(bench: Bench): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const where of ['slow', 'plain'] as const) if (bench.on(where)) rows.push(...(await measure(bench, where)));
+  if (bench.on('slow')) rows.push(...(await served(bench)));
   return rows;
 }

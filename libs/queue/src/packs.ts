@@ -1,13 +1,23 @@
-/** Asks for a pack to be unpacked beside the remote's disk, and answers there. Only names travel: the content lies in the remote. */
-import { decodeUnpack, encodeUnpack, type UnpackOutcome } from '@lazysync/event-model';
-import { ask, type Listening, onAsk } from './ask.ts';
+/** What is asked of whoever packs and unpacks beside the remote's disk. Only names travel: contents lie in the remote. */
+import {
+  decodePackAnswer,
+  decodePackRequest,
+  decodeUnpack,
+  encodePackRequest,
+  encodeUnpack,
+  type PackAnswer,
+  type PackRequest,
+  type UnpackOutcome,
+} from '@lazysync/event-model';
+import { type Ask, ask, type Listening, onAsk } from './ask.ts';
 import type { RedisLink } from './link.ts';
 import { isServed, listPresence } from './presence.ts';
 
-const TOPIC = 'unpack';
+const UNPACK = 'unpack';
+const PACK = 'pack';
 
-/** Does somebody beside the remote's disk unpack? Rejects with RedisUnreachable after the deadline. */
-export async function unpacks(redis: RedisLink, pair: string): Promise<boolean> {
+/** Does somebody beside the remote's disk do it? Rejects with RedisUnreachable after the deadline. */
+export async function packsThere(redis: RedisLink, pair: string): Promise<boolean> {
   if (!(await isServed(redis, pair))) return false;
   return (await listPresence(redis, pair, 'server-watcher')).some(({ packs }) => packs === true);
 }
@@ -19,25 +29,62 @@ export async function askToUnpack(
   slot: string,
   deadlineMs: number,
 ): Promise<UnpackOutcome | null> {
-  return decodeUnpack(await ask(redis, pair, TOPIC, slot, deadlineMs));
+  return decodeUnpack(await ask(redis, pair, UNPACK, slot, deadlineMs));
 }
 
-/** `unpack` gets whatever was asked for: not trusted. */
-export function onAskedToUnpack(
+/** null: nobody has answered in time; a pack may come all the same. */
+export async function askToPack(
   redis: RedisLink,
   pair: string,
-  unpack: (slot: unknown) => Promise<UnpackOutcome>,
+  request: PackRequest,
+  deadlineMs: number,
+): Promise<PackAnswer | null> {
+  return decodePackAnswer(await ask(redis, pair, PACK, encodePackRequest(request), deadlineMs));
+}
+
+/** Both get whatever was asked for. */
+export interface PackHandlers {
+  readonly unpack: (slot: string) => Promise<UnpackOutcome>;
+  readonly pack: (request: PackRequest) => Promise<PackAnswer>;
+}
+
+const NOT_UNDERSTOOD = { kind: 'refused', why: 'not understood' } as const;
+
+export function onAskedForPacks(
+  redis: RedisLink,
+  pair: string,
+  { unpack, pack }: PackHandlers,
   report: (error: Error) => void,
 ): Listening {
-  return onAsk(
-    redis,
-    pair,
-    TOPIC,
-    async (asks) => {
-      const answers = new Map<string, unknown>();
-      for (const { id, body } of asks) answers.set(id, encodeUnpack(await unpack(body)));
-      return answers;
+  const each = async (asks: readonly Ask[], answer: (body: unknown) => Promise<unknown>) => {
+    const answers = new Map<string, unknown>();
+    for (const { id, body } of asks) answers.set(id, await answer(body));
+    return answers;
+  };
+  const listening = [
+    onAsk(
+      redis,
+      pair,
+      UNPACK,
+      (asks) =>
+        each(asks, async (body) => encodeUnpack(typeof body === 'string' ? await unpack(body) : NOT_UNDERSTOOD)),
+      report,
+    ),
+    onAsk(
+      redis,
+      pair,
+      PACK,
+      (asks) =>
+        each(asks, async (body) => {
+          const request = decodePackRequest(body);
+          return request === null ? NOT_UNDERSTOOD : await pack(request);
+        }),
+      report,
+    ),
+  ];
+  return {
+    close: async () => {
+      await Promise.all(listening.map((one) => one.close()));
     },
-    report,
-  );
+  };
 }

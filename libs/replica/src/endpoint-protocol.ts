@@ -25,6 +25,7 @@ export const REPLICA_CALLS = [
   'carryOut',
   'recover',
   'fetch',
+  'fetchPack',
   'leaveOff',
   'discard',
   'stagedNames',

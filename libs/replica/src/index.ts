@@ -17,10 +17,12 @@ export { slotOf } from './left-behind.ts';
 export * from './listing.ts';
 export * from './markers.ts';
 export * from './mount-facts.ts';
+export { packFiles } from './pack-downloads.ts';
 export {
   isSlot,
   PACK_BYTES,
   PACK_FILES,
+  PACKED_SIZE,
   type PackContent,
   packContents,
   packPath,

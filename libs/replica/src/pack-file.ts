@@ -28,16 +28,18 @@ export interface OpenPack {
   readonly files: readonly PackedFile[];
   /** The content of one of `files`, read anew; null: it is not what its hash says. */
   bytes(file: PackedFile): Promise<Uint8Array | null>;
-  readonly file: OpenFile;
 }
 
 const MAGIC = 'lazysync pack 1\n';
 const LENGTH_DIGITS = 10;
 const PREFIX = MAGIC.length + LENGTH_DIGITS;
 export const PACK_FILES = 1_000;
+/** Bytes: what is larger fills the link by itself. */
+export const PACKED_SIZE = 256 << 10;
 /** Bytes of all contents, and of the header. */
 export const PACK_BYTES = 32 << 20;
 const HEADER_BYTES = 32 << 20;
+export const PACK_FILE_BYTES = PREFIX + HEADER_BYTES + PACK_BYTES;
 const CHUNK = 1 << 20;
 const SLOT = /^\d{8}t\d{6}-[0-9a-f]+-\d{1,15}$/;
 
@@ -135,38 +137,37 @@ async function readWhole(file: OpenFile, at: number, size: number): Promise<Buff
   return bytes;
 }
 
-/** null: it is no whole pack. Throws FsError when it can not be read. */
-export async function openPack(fs: FsPort, path: string): Promise<OpenPack | null> {
-  const file = await fs.openRead(path);
-  const no = async (): Promise<null> => {
-    await file.close();
-    return null;
+/** null: it is no whole pack. Throws FsError when it can not be read. The file is closed by whoever opened it. */
+export async function openPack(file: OpenFile): Promise<OpenPack | null> {
+  const prefix = await readWhole(file, 0, PREFIX);
+  const text = prefix?.toString('latin1') ?? '';
+  const length = Number(text.slice(MAGIC.length));
+  if (!text.startsWith(MAGIC) || !count(length, HEADER_BYTES)) return null;
+  const json = await readWhole(file, PREFIX, length);
+  const files = json === null ? null : parseHeader(json);
+  if (files === null) return null;
+  const starts = new Map<PackedFile, number>();
+  let end = PREFIX + length;
+  for (const one of files) {
+    starts.set(one, end);
+    end += one.size;
+  }
+  if ((await file.stat()).size !== end) return null;
+  return {
+    files,
+    async bytes(one) {
+      const content = await readWhole(file, starts.get(one) ?? end, one.size);
+      return content !== null && contentHash(content) === one.hash ? content : null;
+    },
   };
+}
+
+/** Whatever lies there is a copy of something. */
+export async function isPack(fs: FsPort, path: string): Promise<boolean> {
+  const file = await fs.openRead(path);
   try {
-    const prefix = await readWhole(file, 0, PREFIX);
-    const text = prefix?.toString('latin1') ?? '';
-    const length = Number(text.slice(MAGIC.length));
-    if (!text.startsWith(MAGIC) || !count(length, HEADER_BYTES)) return await no();
-    const json = await readWhole(file, PREFIX, length);
-    const files = json === null ? null : parseHeader(json);
-    if (files === null) return await no();
-    const starts = new Map<PackedFile, number>();
-    let end = PREFIX + length;
-    for (const one of files) {
-      starts.set(one, end);
-      end += one.size;
-    }
-    if ((await file.stat()).size !== end) return await no();
-    return {
-      file,
-      files,
-      async bytes(one) {
-        const content = await readWhole(file, starts.get(one) ?? end, one.size);
-        return content !== null && contentHash(content) === one.hash ? content : null;
-      },
-    };
-  } catch (error) {
+    return (await readWhole(file, 0, MAGIC.length))?.toString('latin1') === MAGIC;
+  } finally {
     await file.close();
-    throw error;
   }
 }

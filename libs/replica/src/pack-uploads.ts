@@ -5,8 +5,9 @@
 import type { FileStat, Step } from '@lazysync/event-model';
 import { fileStat, mapParallel, throwIfLost } from './entry-of.ts';
 import { type PackContent, packContents, packPath, takenPath, writePack } from './pack-file.ts';
+import { readSmall } from './read-small.ts';
 import type { Order, PackOutcome, PackWish } from './replica.ts';
-import { openedForWriting, sameReading, unchanged } from './stage-upload.ts';
+import { openedForWriting, sameReading } from './stage-upload.ts';
 import { codeOf, dropName, type TreeContext, tidyName } from './tree-context.ts';
 
 type UploadStep = Extract<Step, { kind: 'upload' }>;
@@ -23,19 +24,8 @@ interface Read {
 async function readSource(it: TreeContext, { path, source: expected }: UploadStep): Promise<Read | null> {
   try {
     if (await openedForWriting(it.peer, path, expected.mtimeNs, it.now())) return null;
-    const file = await it.peer.openRead(path);
-    try {
-      const before = await file.stat();
-      if (!sameReading(before, expected)) return null;
-      const bytes = Buffer.alloc(before.size);
-      let got = 0;
-      for (let some = -1; some !== 0 && got < bytes.length; got += some)
-        some = await file.read(bytes.subarray(got), got);
-      const after = await file.stat();
-      return got === bytes.length && unchanged(before, after) ? { bytes, source: fileStat(after) } : null;
-    } finally {
-      await file.close();
-    }
+    const read = await readSmall(it.peer, path, (shown) => sameReading(shown, expected));
+    return read === null ? null : { bytes: read.bytes, source: fileStat(read.shown) };
   } catch (error) {
     if (codeOf(error) === null) throw error;
     return null;

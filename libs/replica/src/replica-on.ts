@@ -10,6 +10,7 @@ import { leaveBehind, stagedNames } from './left-behind.ts';
 import { list } from './listing.ts';
 import { makeStubs, stubsTogether } from './make-many.ts';
 import { createPacer } from './pacer.ts';
+import { fetchPack } from './pack-downloads.ts';
 import { packUploads, withdrawPack } from './pack-uploads.ts';
 import { recover } from './recover.ts';
 import { removeTree } from './remove-tree.ts';
@@ -123,6 +124,7 @@ export function createReplica(options: ReplicaOptions): Replica {
       });
       return fetched.finally(() => fetching.delete(order.slot));
     },
+    fetchPack: (request, stepNs) => fetchPack({ remote: fs, local: peer }, request, stepNs),
     discard: async (slots) => {
       const placeOf = side === 'remote' ? uploadStagePath : stagePath;
       await mapParallel(slots, parallel, (slot) => dropName(fs, placeOf(slot)));

@@ -6,6 +6,7 @@
 import type {
   Entry,
   FileStat,
+  PackRequest,
   Problem,
   RelPath,
   RemotePrint,
@@ -124,6 +125,14 @@ export type FetchOutcome =
   | { readonly kind: 'broken-off'; readonly problem: Problem }
   | { readonly kind: 'failed'; readonly problem: Problem };
 
+/** A download that has come in a pack: staged, as if it had come by itself. */
+export interface FetchedOfPack {
+  readonly slot: string;
+  readonly remote: FileStat;
+  readonly staged: FileStat;
+  readonly hash: string;
+}
+
 export type RootState =
   | { readonly kind: 'ok' }
   /** The root or its marker is not there, is another pair's, or can not be read. */
@@ -185,6 +194,8 @@ export interface Replica {
   recover(orders: readonly Order[]): Promise<readonly RecoverOutcome[]>;
   /** Remote only: brings a file's bytes into the local stage folder. */
   fetch(order: FetchOrder): Promise<FetchOutcome>;
+  /** Remote only: brings what is in a pack into the local stage folder. What is missing in the answer was not in it. */
+  fetchPack(request: PackRequest, stepNs: bigint): Promise<readonly FetchedOfPack[]>;
   /** Remote only: a fetch that is under way answers `left-off` soon, unless it reads this very version. */
   leaveOff(slot: string, unless: RemotePrint | null): Promise<void>;
   /** Removes stage files by slot; on the remote those of uploads and copies. */

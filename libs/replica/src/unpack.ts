@@ -4,7 +4,8 @@
  */
 import { ABSENT, type Step, type UnpackedFile, type UnpackOutcome } from '@lazysync/event-model';
 import { look, mapParallel } from './entry-of.ts';
-import { FsError, type FsPort, type OpenFile, type RawStat } from './fs-port.ts';
+import { FsError, type FsPort } from './fs-port.ts';
+import { memoryFile } from './memory-file.ts';
 import { type OpenPack, openPack, type PackedFile, packPath, takenPath } from './pack-file.ts';
 import { stageFrom } from './stage-upload.ts';
 import { codeOf, type TreeContext, tidyName, uploadStagePath } from './tree-context.ts';
@@ -12,38 +13,6 @@ import { commitUpload } from './upload.ts';
 
 /** Files at a time: what waits for the disk is mostly their fsync. */
 const PARALLEL = 16;
-
-/** A part of a pack, as a file that is read from. */
-function contentOf(bytes: Uint8Array, { size, mode, mtimeNs }: PackedFile): OpenFile {
-  const shown: RawStat = {
-    kind: 'file',
-    size,
-    mode,
-    mtimeNs,
-    ctimeNs: mtimeNs,
-    atimeNs: mtimeNs,
-    birthNs: 0n,
-    dev: 0n,
-    ino: 0n,
-    nlink: 1,
-  };
-  const readOnly = (): Promise<never> => Promise.reject(new Error('a pack is only read'));
-  return {
-    stat: async () => shown,
-    known: async () => shown,
-    read: async (into, at) => {
-      const some = bytes.subarray(at, at + into.length);
-      into.set(some);
-      return some.length;
-    },
-    write: readOnly,
-    truncate: readOnly,
-    chmod: readOnly,
-    setMtime: readOnly,
-    sync: readOnly,
-    close: async () => undefined,
-  };
-}
 
 function contextOn(fs: FsPort, now: () => number): TreeContext {
   return {
@@ -70,7 +39,7 @@ async function unpackOne(
   const { slot, path } = file;
   const bytes = await pack.bytes(file);
   if (bytes === null) return null;
-  const source = contentOf(bytes, file);
+  const source = memoryFile(bytes, file);
   const staged = await stageFrom(it, { slot }, source, () => true);
   if (staged === null) return null;
   const step: Step = { kind: 'upload', side: 'remote', path, source: staged.source, expected: ABSENT };
@@ -100,23 +69,24 @@ export async function unpack(
   }
   const it = contextOn(fs, now);
   try {
-    const pack = await openPack(fs, taken);
-    if (pack === null) return { kind: 'refused', why: 'it is no whole pack' };
+    const file = await fs.openRead(taken);
     try {
-      const files = await mapParallel(pack.files, PARALLEL, async (file) => {
+      const pack = await openPack(file);
+      if (pack === null) return { kind: 'refused', why: 'it is no whole pack' };
+      const files = await mapParallel(pack.files, PARALLEL, async (one) => {
         try {
-          return signal?.aborted === true ? null : await unpackOne(it, pack, file, taken);
+          return signal?.aborted === true ? null : await unpackOne(it, pack, one, taken);
         } catch (error) {
           if (codeOf(error) === null) throw error;
           return null;
         } finally {
           // A second name of the file that is in its place, or what came to nothing.
-          await tidyName(fs, uploadStagePath(file.slot));
+          await tidyName(fs, uploadStagePath(one.slot));
         }
       });
       return { kind: 'unpacked', files: files.filter((one) => one !== null) };
     } finally {
-      await pack.file.close();
+      await file.close();
     }
   } catch (error) {
     if (!(error instanceof FsError)) throw error;

@@ -34,7 +34,7 @@ import { isOwnPath } from './census.ts';
 import { Mount, type MountOptions } from './mount.ts';
 import type { Random } from './random.ts';
 import type { Owner, Scheduler } from './scheduler.ts';
-import { unpackAtServer } from './server.ts';
+import { packAtServer, unpackAtServer } from './server.ts';
 import { Tree } from './tree.ts';
 
 /** How the watcher's events go astray, as chances. */
@@ -375,6 +375,7 @@ export class Client {
         if (order.part != null) this.count('download gone on with');
         return call((it) => it.fetch(order));
       },
+      fetchPack: (request, stepNs) => call((it) => it.fetchPack(request, stepNs)),
       leaveOff: (slot, unless) => {
         this.count('download left off');
         return call((it) => it.leaveOff(slot, unless));
@@ -483,6 +484,12 @@ export class Client {
         this.it.trace(`${this.name} pack of ${this.packing.length}: ${outcome?.kind}, ${done} done`);
         this.steps += done;
         if (done > 0) this.count('pack unpacked');
+        return outcome;
+      },
+      pack: async (request) => {
+        const outcome = await packAtServer({ remoteTree, scheduler, random }, this.name, owner, request);
+        this.it.trace(`${this.name} pack of ${request.files.length} downloads: ${outcome?.kind}`);
+        if (outcome?.kind === 'packed') this.count('pack of downloads');
         return outcome;
       },
     };

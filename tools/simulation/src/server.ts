@@ -1,6 +1,6 @@
-/** Whoever runs beside the remote's disk: unpacks what clients have packed, and may be late, be killed, or not be heard. */
-import type { UnpackOutcome } from '@lazysync/event-model';
-import { unpack } from '@lazysync/replica';
+/** Whoever runs beside the remote's disk: packs and unpacks for clients, and may be late, be killed, or not be heard. */
+import type { PackAnswer, PackRequest, UnpackOutcome } from '@lazysync/event-model';
+import { type FsPort, packFiles, unpack } from '@lazysync/replica';
 import { Mount, type MountOptions } from './mount.ts';
 import type { Random } from './random.ts';
 import type { Owner, Scheduler } from './scheduler.ts';
@@ -25,19 +25,19 @@ export interface ServerOptions {
 }
 
 /** `client`: whose doing it is. `asker` hears of it as long as it lives; null: too late, or never. */
-export function unpackAtServer(
+function atServer<T>(
   { remoteTree, scheduler, random }: ServerOptions,
   client: string,
   asker: Owner,
-  slot: string,
-): Promise<UnpackOutcome | null> {
+  act: (fs: FsPort) => Promise<T>,
+): Promise<T | null> {
   const server: Owner = { name: 'server', dead: false };
   const fs = new Mount(remoteTree, DISK, scheduler).port(server, client);
   return new Promise((resolve, reject) => {
     scheduler.after(asker, DEADLINE_MS, () => resolve(null));
     const isHeard = !random.chance(0.1);
     const begin = (): void => {
-      unpack(fs, slot, () => Math.floor(scheduler.now())).then(
+      act(fs).then(
         (outcome) => {
           if (isHeard && !asker.dead) resolve(outcome);
         },
@@ -51,4 +51,22 @@ export function unpackAtServer(
       });
     }
   });
+}
+
+export function unpackAtServer(
+  options: ServerOptions,
+  client: string,
+  asker: Owner,
+  slot: string,
+): Promise<UnpackOutcome | null> {
+  return atServer(options, client, asker, (fs) => unpack(fs, slot, () => Math.floor(options.scheduler.now())));
+}
+
+export function packAtServer(
+  options: ServerOptions,
+  client: string,
+  asker: Owner,
+  request: PackRequest,
+): Promise<PackAnswer | null> {
+  return atServer(options, client, asker, (fs) => packFiles(fs, request));
 }

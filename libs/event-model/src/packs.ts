@@ -1,4 +1,8 @@
-/** What came of a pack: said by whoever unpacks it beside the remote's disk, and not trusted by whoever hears it. */
+/**
+ * What clients and whoever runs beside the remote's disk say of packs to one another; neither trusts the other. Contents are
+ * in the packs alone.
+ */
+import { isOwn, parseRelPath, type RelPath } from './rel-path.ts';
 
 /** What lies in its place now; the mount shows the same. */
 export interface UnpackedFile {
@@ -40,4 +44,44 @@ export function decodeUnpack(raw: unknown): UnpackOutcome | null {
   if (kind !== 'unpacked' || !Array.isArray(files)) return null;
   const all = files.map(decodeFile);
   return all.every((file) => file !== null) ? { kind, files: all } : null;
+}
+
+/** Files that shall come as one pack. */
+export interface PackRequest {
+  /** Of the pack. */
+  readonly slot: string;
+  readonly files: readonly { readonly slot: string; readonly path: RelPath }[];
+}
+
+export type PackAnswer =
+  /** It is there, with those of the files that could be read whole. */
+  { readonly kind: 'packed' } | { readonly kind: 'refused'; readonly why: string };
+
+/** As JSON can carry it. */
+export function encodePackRequest({ slot, files }: PackRequest): unknown {
+  return { slot, files: files.map((file) => [file.slot, file.path]) };
+}
+
+function decodeWanted(raw: unknown): PackRequest['files'][number] | null {
+  if (!Array.isArray(raw)) return null;
+  const [slot, text] = raw as readonly unknown[];
+  const path = parseRelPath(text);
+  return typeof slot !== 'string' || path === null || path === '' || isOwn(path) ? null : { slot, path };
+}
+
+/** null: nothing that may be done. Slots are not looked at here. */
+export function decodePackRequest(raw: unknown): PackRequest | null {
+  if (typeof raw !== 'object' || raw === null) return null;
+  const { slot, files } = raw as Record<string, unknown>;
+  if (typeof slot !== 'string' || !Array.isArray(files)) return null;
+  const all = files.map(decodeWanted);
+  return all.every((file) => file !== null) ? { slot, files: all } : null;
+}
+
+/** null: nothing that can be relied on. */
+export function decodePackAnswer(raw: unknown): PackAnswer | null {
+  if (typeof raw !== 'object' || raw === null) return null;
+  const { kind, why } = raw as Record<string, unknown>;
+  if (kind === 'packed') return { kind };
+  return kind === 'refused' && typeof why === 'string' ? { kind, why } : null;
 }

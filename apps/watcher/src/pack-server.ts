@@ -1,11 +1,14 @@
-/** Unpacks beside the remote's disk what a pair's worker has put there as one file. Only new files come of it. */
+/**
+ * Packs and unpacks beside the remote's disk, as a pair's worker asks: of what it has put there as one file come new files
+ * only, and what it wants to read comes as one file.
+ */
 import { accessSync, constants, lstatSync } from 'node:fs';
-import { OWN_FOLDER, type UnpackOutcome } from '@lazysync/event-model';
+import { OWN_FOLDER, type PackAnswer, type PackRequest, type UnpackOutcome } from '@lazysync/event-model';
 import { errnoOf, type Logger } from '@lazysync/ops';
-import { type Listening, onAskedToUnpack, type RedisLink } from '@lazysync/queue';
-import { createDiskFs, isSlot, packPath, unpack } from '@lazysync/replica';
+import { type Listening, onAskedForPacks, type RedisLink } from '@lazysync/queue';
+import { createDiskFs, isSlot, PACK_FILES, packFiles, packPath, unpack } from '@lazysync/replica';
 
-export interface Unpacker {
+export interface PackServer {
   /** null: it can. Else one sentence. */
   whyNot(): string | null;
   serve(pair: string): Listening;
@@ -14,7 +17,7 @@ export interface Unpacker {
   close(): void;
 }
 
-export interface UnpackerOptions {
+export interface PackServerOptions {
   readonly root: string;
   readonly redis: RedisLink;
   /** Asked before each pack: null, or why nothing may be done in this root now. */
@@ -38,12 +41,12 @@ function orWhy(look: () => string | null): string | null {
   }
 }
 
-export function createUnpacker({ root, redis, refuse, log }: UnpackerOptions): Unpacker {
+export function createPackServer({ root, redis, refuse, log }: PackServerOptions): PackServer {
   const stage = `${root}/${OWN_FOLDER}/stage`;
   const fs = createDiskFs({ root, mode: 'local' });
   const stopping = new AbortController();
 
-  async function answer(slot: unknown): Promise<UnpackOutcome> {
+  async function unpackHere(slot: string): Promise<UnpackOutcome> {
     if (!isSlot(slot)) return { kind: 'refused', why: 'not the name of a pack' };
     const owned = (): string | null => {
       const pack = lstatSync(`${root}/${packPath(slot)}`, { throwIfNoEntry: false });
@@ -56,6 +59,17 @@ export function createUnpacker({ root, redis, refuse, log }: UnpackerOptions): U
     return outcome;
   }
 
+  async function packHere(request: PackRequest): Promise<PackAnswer> {
+    const { slot, files } = request;
+    if (!isSlot(slot) || files.length > PACK_FILES || !files.every((file) => isSlot(file.slot)))
+      return { kind: 'refused', why: 'not the names of a pack' };
+    const why = refuse();
+    if (why !== null) return { kind: 'refused', why };
+    const answer = await packFiles(fs, request);
+    log.debug({ pack: slot, files: files.length, came: answer.kind }, 'a pack was wanted');
+    return answer;
+  }
+
   return {
     whyNot: () =>
       orWhy(() => {
@@ -63,7 +77,9 @@ export function createUnpacker({ root, redis, refuse, log }: UnpackerOptions): U
         return whyNotAs(lstatSync(stage).uid, 'the stage folder');
       }),
     serve: (pair) =>
-      onAskedToUnpack(redis, pair, answer, (err) => log.error({ pair, err }, 'a pack could not be unpacked')),
+      onAskedForPacks(redis, pair, { unpack: unpackHere, pack: packHere }, (err) =>
+        log.error({ pair, err }, 'a pack came to nothing'),
+      ),
     stop: () => stopping.abort(),
     close: () => fs.close(),
   };

@@ -23,7 +23,7 @@ import {
   writePack,
 } from '@lazysync/replica';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createUnpacker, type Unpacker } from '../src/unpacker.ts';
+import { createPackServer, type PackServer } from '../src/pack-server.ts';
 
 const ASK_MS = 20_000;
 const SLOT = '20260102t030405-abc123-7';
@@ -33,14 +33,14 @@ let redis: EmbeddedRedis;
 let link: RedisLink;
 let root: string;
 let disk: DiskFs;
-let unpacker: Unpacker;
+let packServer: PackServer;
 let serving: Listening;
 let refusal: string | null = null;
 
 const log = createLogger({ name: 'test', level: 'fatal' });
 
 beforeAll(async () => {
-  top = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'lazysync-unpacker-')));
+  top = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'lazysync-packs-')));
   const started = await startEmbeddedRedis({ dir: path.join(top, 'redis'), log: () => undefined });
   if (started.kind === 'failed') throw new Error(started.message);
   redis = started.redis;
@@ -59,13 +59,13 @@ beforeEach(() => {
   fs.mkdirSync(path.join(root, 'd'));
   disk = createDiskFs({ root, mode: 'local' });
   refusal = null;
-  unpacker = createUnpacker({ root, redis: link, refuse: () => refusal, log });
-  serving = unpacker.serve('p');
+  packServer = createPackServer({ root, redis: link, refuse: () => refusal, log });
+  serving = packServer.serve('p');
 });
 
 afterEach(async () => {
   await serving.close();
-  unpacker.close();
+  packServer.close();
   disk.close();
   expect(staged()).toEqual([]);
 });
@@ -188,6 +188,6 @@ test('refused: a name that is no slot, a root that is another one, a pack of ano
   fs.chownSync(at(), 12_345, 12_345);
   expect(await askToUnpack(link, 'p', SLOT, ASK_MS)).toMatchObject({ kind: 'refused' });
   fs.chownSync(path.join(root, '.lazysync/stage'), 12_345, 12_345);
-  expect(unpacker.whyNot()).toContain('belongs to the user 12345');
+  expect(packServer.whyNot()).toContain('belongs to the user 12345');
   fs.rmSync(at());
 });
