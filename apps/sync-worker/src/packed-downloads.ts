@@ -3,7 +3,8 @@
  * own would be, and the lane commits it; whatever does not come is left to one of its own.
  */
 import type { Transfer } from '@lazysync/base';
-import { type FetchedOfPack, PACK_FILES, PACKED_SIZE, RemoteOffline } from '@lazysync/replica';
+import { ABSENT, type Step } from '@lazysync/event-model';
+import { type FetchedOfPack, PACK_FILES, PACKED_SIZE, packPath, RemoteOffline } from '@lazysync/replica';
 import { checkRoot } from './guards.ts';
 import { PairHeld } from './holds.ts';
 import { type PairPorts, processTimers } from './ports.ts';
@@ -13,31 +14,34 @@ import type { TransferQueue } from './transfer-queue.ts';
 /** Between two packs that nothing came of, ms. */
 const PAUSE_MS = 5_000;
 
-/** By the transfers' ids. */
+/** By the transfers' ids. `left`: the pack's name is there, and not wanted any more. */
 async function fetchPacked(
   ports: PairPorts,
   transfers: readonly Transfer[],
+  left: (slot: string) => void,
 ): Promise<ReadonlyMap<string, FetchedOfPack>> {
   const stepNs = timeStep(ports);
   if (stepNs === null || ports.packs === undefined) return new Map();
+  const slot = ports.slot();
+  const request = { slot, files: transfers.map(({ id, path }) => ({ slot: id, path })) };
   await checkRoot(ports, 'remote');
-  const request = { slot: ports.slot(), files: transfers.map(({ id, path }) => ({ slot: id, path })) };
-  const answer = await ports.packs.pack(request);
-  if (answer?.kind !== 'packed') return new Map();
+  // ORDER: known before it is there, as what is only to be removed: after a crash nobody needs it.
+  const step: Step = { kind: 'remove', side: 'remote', path: packPath(slot), expected: ABSENT };
+  ports.base.record([], [], [], ports.now(), [{ slot, side: 'remote', step, at: ports.now() }]);
   try {
+    if ((await ports.remote.makeEmptyPack(slot)) !== null) return new Map();
+    const answer = await ports.packs.pack(request);
+    if (answer?.kind !== 'packed') return new Map();
     const fetched = await ports.remote.fetchPack(request, stepNs);
     return new Map(fetched.map((one) => [one.slot, one]));
   } finally {
-    // What can not be removed now is found in the stage folder later.
-    ports.remote
-      .withdraw(request.slot)
-      .catch((error: unknown) => ports.log('debug', 'a pack could not be removed', { err: error }));
+    left(slot);
   }
 }
 
 export interface Packing {
-  /** One is on its way. */
-  readonly busy: boolean;
+  /** It may come in a pack, when the one that is on its way is over. */
+  readonly waits: (id: string) => boolean;
   /** Begins one if there are enough for it, unless one is on its way or none has come lately. */
   begin(): void;
 }
@@ -50,6 +54,8 @@ export interface PackingHooks {
   readonly came: (id: string, one: FetchedOfPack | null) => void;
   /** No pack came: it waits for its turn again. */
   readonly putOff: (id: string) => void;
+  /** The name of a pack that nobody wants any more is there. */
+  readonly left: (slot: string) => void;
   readonly begun: (task: Promise<void>) => void;
   readonly over: (task: Promise<void>) => void;
 }
@@ -77,7 +83,7 @@ export function createPacking(
     const transfers = ids.flatMap((id) => hooks.transferOf(id) ?? []);
     let fetched: ReadonlyMap<string, FetchedOfPack> = new Map();
     try {
-      fetched = await fetchPacked(ports, transfers);
+      fetched = await fetchPacked(ports, transfers, hooks.left);
     } catch (error) {
       // Whatever is the matter with the remote is found out by downloads of their own, too.
       if (!(error instanceof RemoteOffline || error instanceof PairHeld)) throw error;
@@ -102,9 +108,7 @@ export function createPacking(
   }
 
   return {
-    get busy() {
-      return busy;
-    },
+    waits: (id) => busy && fits(id),
     begin() {
       if (busy || !hooks.isOpen() || timers.now() < notBefore) return;
       if (queue.together(packs.fewest, fits).length < packs.fewest) return;

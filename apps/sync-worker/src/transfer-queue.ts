@@ -11,8 +11,8 @@ export interface TransferQueue {
   addFirst(id: string): void;
   /** Somebody opened it by now. */
   hasten(id: string): void;
-  /** Takes the next one that may run now, until `over` says that it has. */
-  next(): string | undefined;
+  /** Takes the next one that may run now, until `over` says that it has. `waits`: not this one. */
+  next(waits?: (id: string) => boolean): string | undefined;
   over(id: string): void;
   /** Those that `fits` says yes to, in their order, up to `most`: of what was opened, or where that is nothing, of the rest. */
   together(most: number, fits: (id: string) => boolean): readonly string[];
@@ -35,7 +35,10 @@ export function createTransferQueue({ sizeOf, most, limited }: TransferQueueOpti
   let opened = new Set<string>();
   const ahead = new Set<string>();
   const running = new Map<string, { readonly size: number; readonly ahead: boolean }>();
-  const first = (ids: ReadonlySet<string>): string | undefined => ids.values().next().value;
+  const first = (ids: ReadonlySet<string>, waits: (id: string) => boolean): string | undefined => {
+    for (const id of ids) if (!waits(id)) return id;
+    return undefined;
+  };
   const bytesOf = (all: readonly { readonly size: number }[]): number => all.reduce((sum, { size }) => sum + size, 0);
 
   function together(most: number, fits: (id: string) => boolean): readonly string[] {
@@ -55,9 +58,9 @@ export function createTransferQueue({ sizeOf, most, limited }: TransferQueueOpti
     hasten(id) {
       if (ahead.delete(id)) opened.add(id);
     },
-    next() {
+    next(waits = () => false) {
       const isAhead = opened.size === 0;
-      const id = first(isAhead ? ahead : opened);
+      const id = first(isAhead ? ahead : opened, waits);
       if (id === undefined) return undefined;
       const size = sizeOf(id);
       const rivals = [...running.values()].filter((one) => isAhead || !one.ahead);

@@ -43,9 +43,6 @@ export interface Transfers {
   close(): Promise<void>;
 }
 
-/** Downloads that go on beside a pack. */
-const BESIDE = 3;
-
 interface Job {
   transfer: Transfer;
   tries: number;
@@ -55,7 +52,8 @@ interface Job {
   broken?: number;
 }
 
-export function createTransfers(ports: PairPorts): Transfers {
+/** `left`: a name in the remote's stage folder is not wanted any more. */
+export function createTransfers(ports: PairPorts, left: (slot: string) => void): Transfers {
   const { base } = ports;
   const jobs = new Map<string, Job>();
   const rows = createRowWatch(base);
@@ -237,8 +235,8 @@ export function createTransfers(ports: PairPorts): Transfers {
 
   function pump(): void {
     packing?.begin();
-    while (!closed && !paused && !(packing?.busy === true && running.size > BESIDE)) {
-      const id = queue.next();
+    while (!closed && !paused) {
+      const id = queue.next(packing?.waits);
       if (id === undefined) return;
       const task = run(id)
         .catch((error: unknown) => ports.log('error', 'a download failed', { err: error }))
@@ -263,6 +261,7 @@ export function createTransfers(ports: PairPorts): Transfers {
       enqueue(id);
     },
     putOff: enqueue,
+    left,
     begun: (task) => void running.add(task),
     over(task) {
       running.delete(task);

@@ -93,9 +93,9 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     unsure = true;
     ports.log('warn', 'the journal could not be replayed yet', { err: error });
   }
-  const transfers = createTransfers(ports);
-  const uploads = createUploads(ports);
   const sweeper = createSweeper(ports);
+  const transfers = createTransfers(ports, (slot) => sweeper.add(slot));
+  const uploads = createUploads(ports);
   const settler = createSettler(ports, {
     upload: uploads,
     download: (path, { remote }) => transfers.want(path, remote),

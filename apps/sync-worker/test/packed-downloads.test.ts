@@ -80,7 +80,6 @@ test.each<readonly [string, Pack]>([
   [
     'it is no pack',
     async ({ slot }) => {
-      await disk.mkdir(path.dirname(packPath(slot)), 0o700).catch(() => undefined);
       fs.writeFileSync(path.join(remote, packPath(slot)), 'something else');
       return { kind: 'packed' };
     },

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { relPath } from '@lazysync/event-model';
 import { createLogger } from '@lazysync/ops';
 import {
+  askToPack,
   askToUnpack,
   type EmbeddedRedis,
   type Listening,
@@ -14,6 +15,7 @@ import {
 } from '@lazysync/queue';
 import {
   createDiskFs,
+  createPack,
   type DiskFs,
   type PackContent,
   packContents,
@@ -89,7 +91,7 @@ function content(name: string, more: Partial<PackContent> = {}): PackContent {
 }
 
 async function put(...files: readonly PackContent[]): Promise<void> {
-  await writePack(disk, SLOT, files, async () => undefined);
+  await writePack(await createPack(disk, SLOT), files, async () => undefined);
 }
 
 test('each file comes to its place, as it was packed, and nobody else is touched', async () => {
@@ -190,4 +192,34 @@ test('refused: a name that is no slot, a root that is another one, a pack of ano
   fs.chownSync(path.join(root, '.lazysync/stage'), 12_345, 12_345);
   expect(packServer.whyNot()).toContain('belongs to the user 12345');
   fs.rmSync(at());
+});
+
+const WANTED = '20260102t030405-abc123-9';
+
+test('what is wanted comes as one file, where its place is, and nothing else is read', async () => {
+  fs.writeFileSync(path.join(root, 'a'), 'of a');
+  fs.writeFileSync(path.join(root, 'large'), Buffer.alloc(300 << 10));
+  fs.symlinkSync('/etc/hostname', path.join(root, 'link'));
+  fs.symlinkSync('/etc', path.join(root, 'etc'));
+  const files = ['a', 'd/missing', 'large', 'link', 'etc/hostname', 'd'].map((name, n) => ({
+    slot: `20260102t030405-abc123-${n}`,
+    path: relPath(name),
+  }));
+  const request = { slot: WANTED, files };
+  expect(await askToPack(link, 'p', request, ASK_MS)).toEqual({ kind: 'gone' });
+  await (await createPack(disk, WANTED)).close();
+  expect(await askToPack(link, 'p', request, ASK_MS)).toEqual({ kind: 'packed' });
+  const text = fs.readFileSync(path.join(root, packPath(WANTED)), 'utf8');
+  expect(text.match(/20260102t030405-abc123-\d/g)).toEqual(['20260102t030405-abc123-0']);
+  expect(text.endsWith('of a')).toBe(true);
+  await disk.unlink(packPath(WANTED));
+});
+
+test.each([
+  ['a slot that leads elsewhere', { slot: '../x', files: [] }],
+  ['a file of no slot', { slot: WANTED, files: [{ slot: 'x', path: relPath('a') }] }],
+  ['a path outside', { slot: WANTED, files: [{ slot: WANTED, path: '../a' as PackContent['path'] }] }],
+  ['a path in our own folder', { slot: WANTED, files: [{ slot: WANTED, path: relPath('.lazysync/root.json') }] }],
+] as const)('not packed: %s', async (_what, request) => {
+  expect(await askToPack(link, 'p', request, ASK_MS)).toMatchObject({ kind: 'refused' });
 });

@@ -55,7 +55,10 @@ export interface PackRequest {
 
 export type PackAnswer =
   /** It is there, with those of the files that could be read whole. */
-  { readonly kind: 'packed' } | { readonly kind: 'refused'; readonly why: string };
+  | { readonly kind: 'packed' }
+  /** Nobody wants it any more. */
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'refused'; readonly why: string };
 
 /** As JSON can carry it. */
 export function encodePackRequest({ slot, files }: PackRequest): unknown {
@@ -82,6 +85,6 @@ export function decodePackRequest(raw: unknown): PackRequest | null {
 export function decodePackAnswer(raw: unknown): PackAnswer | null {
   if (typeof raw !== 'object' || raw === null) return null;
   const { kind, why } = raw as Record<string, unknown>;
-  if (kind === 'packed') return { kind };
+  if (kind === 'packed' || kind === 'gone') return { kind };
   return kind === 'refused' && typeof why === 'string' ? { kind, why } : null;
 }

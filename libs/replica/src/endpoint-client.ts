@@ -161,6 +161,7 @@ export function enterEndpoint(host: EndpointHost, options: RoomOptions): Endpoin
     carryOut: (orders) => call('carryOut', orders),
     recover: (orders) => call('recover', orders),
     fetch: (order) => call('fetch', order),
+    makeEmptyPack: (slot) => call('makeEmptyPack', slot),
     fetchPack: (request, stepNs) => call('fetchPack', request, stepNs),
     leaveOff: (slot, unless) => call('leaveOff', slot, unless),
     discard: (slots) => call('discard', slots),

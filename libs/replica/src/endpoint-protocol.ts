@@ -25,6 +25,7 @@ export const REPLICA_CALLS = [
   'carryOut',
   'recover',
   'fetch',
+  'makeEmptyPack',
   'fetchPack',
   'leaveOff',
   'discard',

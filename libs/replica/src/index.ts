@@ -19,6 +19,7 @@ export * from './markers.ts';
 export * from './mount-facts.ts';
 export { packFiles } from './pack-downloads.ts';
 export {
+  createPack,
   isSlot,
   PACK_BYTES,
   PACK_FILES,

@@ -42,9 +42,10 @@ export async function packFiles(fs: FsPort, { slot, files }: PackRequest): Promi
     }
   });
   try {
+    // ORDER: what is not there any more is not made again: whoever wanted it has removed it, and would never hear of it.
+    const file = await fs.reopen(packPath(slot));
     await writePack(
-      fs,
-      slot,
+      file,
       contents.filter((one) => one !== null),
       async () => undefined,
     );
@@ -52,8 +53,7 @@ export async function packFiles(fs: FsPort, { slot, files }: PackRequest): Promi
   } catch (error) {
     const code = codeOf(error);
     if (code === null) throw error;
-    await tidyName(fs, packPath(slot));
-    return { kind: 'refused', why: `the pack can not be written (${code})` };
+    return code === 'ENOENT' ? { kind: 'gone' } : { kind: 'refused', why: `the pack can not be written (${code})` };
   }
 }
 

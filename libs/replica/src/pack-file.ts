@@ -4,7 +4,7 @@
  * own say.
  */
 import { createHash } from 'node:crypto';
-import { isOwn, parseRelPath, type RelPath } from '@lazysync/event-model';
+import { isOwn, parseRelPath, type RelPath, relPath } from '@lazysync/event-model';
 import type { FsPort, OpenFile } from './fs-port.ts';
 import { createStage } from './stage-file.ts';
 import { uploadStagePath } from './tree-context.ts';
@@ -48,8 +48,8 @@ export function isSlot(raw: unknown): raw is string {
 }
 
 /** Where it lies until somebody takes it, from the root. */
-export function packPath(slot: string): string {
-  return uploadStagePath(slot);
+export function packPath(slot: string): RelPath {
+  return relPath(uploadStagePath(slot));
 }
 
 /** Under this name whoever unpacks it has taken it. */
@@ -79,14 +79,12 @@ export function packContents(bytes: Uint8Array): Pick<PackContent, 'bytes' | 'si
   return { bytes, size: bytes.length, hash: contentHash(bytes) };
 }
 
-/** `moved` is told of each piece, and may wait. */
+/** Closes the file. `moved` is told of each piece, and may wait. */
 export async function writePack(
-  fs: FsPort,
-  slot: string,
+  file: OpenFile,
   contents: readonly PackContent[],
   moved: (bytes: number, done: number) => Promise<void>,
 ): Promise<void> {
-  const file = await createStage(fs, slot, 0o600);
   try {
     const all = Buffer.concat([headerOf(contents), ...contents.map(({ bytes }) => bytes)]);
     for (let at = 0; at < all.length; at += CHUNK) {
@@ -98,6 +96,15 @@ export async function writePack(
   } finally {
     await file.close();
   }
+}
+
+/** Through a mount: nothing in it yet. Whoever packs writes into it as long as it is there. */
+export async function makeEmptyPack(fs: FsPort, slot: string): Promise<void> {
+  await (await createPack(fs, slot)).close();
+}
+
+export function createPack(fs: FsPort, slot: string): Promise<OpenFile> {
+  return createStage(fs, slot, 0o600);
 }
 
 function count(raw: unknown, most: number): raw is number {

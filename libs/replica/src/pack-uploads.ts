@@ -4,7 +4,7 @@
  */
 import type { FileStat, Step } from '@lazysync/event-model';
 import { fileStat, mapParallel, throwIfLost } from './entry-of.ts';
-import { type PackContent, packContents, packPath, takenPath, writePack } from './pack-file.ts';
+import { createPack, type PackContent, packContents, packPath, takenPath, writePack } from './pack-file.ts';
 import { readSmall } from './read-small.ts';
 import type { Order, PackOutcome, PackWish } from './replica.ts';
 import { openedForWriting, sameReading } from './stage-upload.ts';
@@ -53,7 +53,7 @@ export async function packUploads(
   });
   if (contents.length === 0) return outcomes;
   try {
-    await writePack(it.fs, slot, contents, (bytes, done) => it.moved(slot, bytes, done, limit));
+    await writePack(await createPack(it.fs, slot), contents, (bytes, done) => it.moved(slot, bytes, done, limit));
   } catch (error) {
     throwIfLost(error);
     if (codeOf(error) === null) throw error;

@@ -1,7 +1,7 @@
 /** A replica over any FsPort: the one in this process, the one in an endpoint, and the simulation's are the same code. */
-import { type Anchors, OWN_FOLDER, type RelPath, type StagedPart, type StepOutcome } from '@lazysync/event-model';
+import { type Anchors, OWN_FOLDER, type RelPath, ROOT, type StagedPart, type StepOutcome } from '@lazysync/event-model';
 import type { Clock } from '@lazysync/ops';
-import { look, mapParallel } from './entry-of.ts';
+import { look, mapParallel, throwIfLost } from './entry-of.ts';
 import { type FetchSteps, fetchFile, LeftOff } from './fetch.ts';
 import { freshLook } from './fresh-look.ts';
 import type { FsPort, RawStat } from './fs-port.ts';
@@ -11,6 +11,7 @@ import { list } from './listing.ts';
 import { makeStubs, stubsTogether } from './make-many.ts';
 import { createPacer } from './pacer.ts';
 import { fetchPack } from './pack-downloads.ts';
+import { makeEmptyPack } from './pack-file.ts';
 import { packUploads, withdrawPack } from './pack-uploads.ts';
 import { recover } from './recover.ts';
 import { removeTree } from './remove-tree.ts';
@@ -18,7 +19,7 @@ import type { Replica, TellProgress } from './replica.ts';
 import { makeStageFolders } from './stage-file.ts';
 import { stageUpload } from './stage-upload.ts';
 import { transition } from './transition.ts';
-import { dropName, stagePath, type TreeContext, uploadStagePath } from './tree-context.ts';
+import { dropName, failure, stagePath, type TreeContext, uploadStagePath } from './tree-context.ts';
 
 export interface ReplicaOptions {
   readonly side: Replica['side'];
@@ -123,6 +124,15 @@ export function createReplica(options: ReplicaOptions): Replica {
         },
       });
       return fetched.finally(() => fetching.delete(order.slot));
+    },
+    makeEmptyPack: async (slot) => {
+      try {
+        await makeEmptyPack(fs, slot);
+        return null;
+      } catch (error) {
+        throwIfLost(error);
+        return failure(error, side, ROOT).problem;
+      }
     },
     fetchPack: (request, stepNs) => fetchPack({ remote: fs, local: peer }, request, stepNs),
     discard: async (slots) => {

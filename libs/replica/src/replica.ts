@@ -194,6 +194,8 @@ export interface Replica {
   recover(orders: readonly Order[]): Promise<readonly RecoverOutcome[]>;
   /** Remote only: brings a file's bytes into the local stage folder. */
   fetch(order: FetchOrder): Promise<FetchOutcome>;
+  /** Remote only: an empty file for whoever packs beside the disk. null, or why that is not possible now. */
+  makeEmptyPack(slot: string): Promise<Problem | null>;
   /** Remote only: brings what is in a pack into the local stage folder. What is missing in the answer was not in it. */
   fetchPack(request: PackRequest, stepNs: bigint): Promise<readonly FetchedOfPack[]>;
   /** Remote only: a fetch that is under way answers `left-off` soon, unless it reads this very version. */

@@ -375,6 +375,7 @@ export class Client {
         if (order.part != null) this.count('download gone on with');
         return call((it) => it.fetch(order));
       },
+      makeEmptyPack: (slot) => call((it) => it.makeEmptyPack(slot)),
       fetchPack: (request, stepNs) => call((it) => it.fetchPack(request, stepNs)),
       leaveOff: (slot, unless) => {
         this.count('download left off');

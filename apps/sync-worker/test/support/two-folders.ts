@@ -190,9 +190,9 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     freeBytes: async () => free.bytes,
     downloads: 4,
   };
-  const transfers = createTransfers(ports);
-  const uploads = createUploads(ports);
   const sweeper = createSweeper(ports);
+  const transfers = createTransfers(ports, (slot) => sweeper.add(slot));
+  const uploads = createUploads(ports);
   const settler = createSettler(ports, {
     download: (at, { remote: print }) => transfers.want(at, print),
     rescan: (at) => rescan(at),
