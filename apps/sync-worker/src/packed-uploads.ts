@@ -54,6 +54,15 @@ async function uploadOf(ports: PairPorts, { path, cause, local, remote }: SeenAh
   return step.kind === 'upload' && step.expected.kind === 'absent' ? { slot: ports.slot(), step, view, why } : null;
 }
 
+/**
+ * All but one in each folder. That one goes through the mount afterwards: a change of its own is what makes a mount forget
+ * the listing, and the names that were not there, from before the pack.
+ */
+function butOneEach(uploads: readonly Upload[]): readonly Upload[] {
+  const last = new Map(uploads.map((upload) => [parentOf(upload.step.path), upload]));
+  return uploads.filter((upload) => last.get(parentOf(upload.step.path)) !== upload);
+}
+
 /** As many in one pack as it may hold. */
 function inPacks(uploads: readonly Upload[]): readonly (readonly Upload[])[] {
   const packs: Upload[][] = [];
@@ -136,8 +145,9 @@ export async function packedUploads(
     const upload = troubled.has(task.path) ? null : await uploadOf(ports, task);
     if (upload !== null) uploads.push(upload);
   }
-  if (uploads.length < packs.fewest) return said;
-  for (const some of inPacks(uploads)) {
+  const most = butOneEach(uploads);
+  if (most.length < packs.fewest) return said;
+  for (const some of inPacks(most)) {
     const done = await sendPack(ports, some, stepNs);
     const changes: BaseChange[] = [];
     const acts: Act[] = [];

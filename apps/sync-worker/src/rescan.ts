@@ -9,12 +9,15 @@ import {
   type Cause,
   depthOf,
   type Entry,
+  identityOf,
   isSameOrBelow,
   joinPath,
   type PathView,
   type RelPath,
   ROOT,
+  recordIdentity,
   type Side,
+  sameIdentity,
 } from '@lazysync/event-model';
 import type { Listing, Replica } from '@lazysync/replica';
 import { massDelete } from './holds.ts';
@@ -116,7 +119,11 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       const why = 'its file is gone from the remote, and the delete was rejected';
       const message = `This stub leads nowhere: ${why}.`;
       const rows = gone.flatMap((path) => [...base.below(path), ...[base.get(path)].filter((row) => row !== null)]);
-      for (const { path } of rows.filter((row) => row.kind === 'file' && row.form === 'stub')) {
+      const stubs = rows.filter((row) => row.kind === 'file' && row.form === 'stub');
+      const here = await ports.local.look(stubs.map(({ path }) => path));
+      // Another stub that was moved there stands for something else, which may be in the trash.
+      const own = stubs.filter((row, i) => sameIdentity(identityOf(here[i] ?? ABSENT), recordIdentity(row)));
+      for (const { path } of own) {
         changes.push({ kind: 'put', record: { kind: 'residual', path, side: 'local', why } });
         base.putProblem({ code: 'failed', path, side: 'remote', message }, ports.now());
       }
