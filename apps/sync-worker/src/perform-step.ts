@@ -126,6 +126,11 @@ export function createPerformer(ports: PairPorts, hooks: PerformerHooks): Perfor
     // RACE: between the look at the marker and the call one new link or folder may come into whatever is mounted there by
     // then; it is not written down as made.
     if (step.side === 'remote' && (outcome.kind !== 'done' || UNJOURNALED.has(step.kind))) await guard(ports, step);
+    if (outcome.kind === 'stale' && (step.kind === 'upload' || step.kind === 'copy')) {
+      // CRASH: unmounted in the middle, and mounted again by now: what was staged before lies where it could not be removed.
+      await ports.remote.discard([slot]);
+      await guard(ports, step);
+    }
     const changes: readonly BaseChange[] =
       outcome.kind === 'done' ? changesAfter({ step, ...outcome }, view, staged, BigInt(ports.now()) * 1_000_000n) : [];
     // ORDER: base, tombstone and cleared journal in one transaction, and only then is the job acknowledged.

@@ -89,6 +89,20 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     }
   }
 
+  async function goneNow(side: Side, paths: readonly RelPath[]): Promise<readonly RelPath[]> {
+    const seen = await ports[side].look(paths);
+    return paths.filter((_path, i) => seen[i]?.kind === 'absent');
+  }
+
+  /** A mount's listing may be from before all of them were made; what it says of a single name is not that old. */
+  async function seenOneByOne(deletes: readonly Later[]): Promise<Later[]> {
+    const listed = deletes.filter(({ seen }) => seen.remote?.kind === 'absent').map(({ path }) => path);
+    const gone = new Set(await goneNow('remote', listed));
+    return deletes.map((one) =>
+      one.seen.remote?.kind !== 'absent' || gone.has(one.path) ? one : { ...one, seen: {} },
+    );
+  }
+
   /**
    * Deletes that nobody saw happening are held when there are many. Answers with those that a person rejected: these
    * are brought back here.
@@ -98,7 +112,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     const all = base.counts().entries;
     for (const lost of ['local', 'remote'] as const) {
       const paths = deletes
-        .filter((one) => (one.seen.remote?.kind === 'absent') === (lost === 'remote'))
+        .filter(({ seen }) => seen.remote !== undefined && (seen.remote.kind === 'absent') === (lost === 'remote'))
         .map((one) => one.path);
       const count = paths.reduce((sum, path) => sum + 1 + (base.hasBelow(path) ? base.below(path).length : 0), 0);
       const hold = massDelete(lost, paths, count, all);
@@ -112,8 +126,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
 
   /** As if the base had never known them: what one side still has is new there. A stub has no content to bring back. */
   async function bringBack(lost: Side, paths: readonly RelPath[]): Promise<void> {
-    const seen = await ports[lost].look(paths);
-    const gone = paths.filter((_path, i) => seen[i]?.kind === 'absent');
+    const gone = await goneNow(lost, paths);
     const changes: BaseChange[] = gone.map((path) => ({ kind: 'forget', path }));
     if (lost === 'remote') {
       const why = 'its file is gone from the remote, and the delete was rejected';
@@ -229,9 +242,9 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       level.push(...folders.filter(walked));
       progress({ done, total });
     }
-    deletes.sort((a, b) => depthOf(b.path) - depthOf(a.path));
-    const kept = new Set(await askForMany(deletes));
-    await settleAll(deletes.filter(({ path }) => !kept.has(path)));
+    const gone = await seenOneByOne(deletes.sort((a, b) => depthOf(b.path) - depthOf(a.path)));
+    const kept = new Set(await askForMany(gone));
+    await settleAll(gone.filter(({ path }) => !kept.has(path)));
     await mendProblems(root, visited);
     progress({ done: total, total });
     base.record([{ kind: 'repointed', path: root }], []);
