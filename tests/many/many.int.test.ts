@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -127,3 +128,10 @@ test('at rest they cost little', async () => {
     raw.disconnect();
   }
 }, 120_000);
+
+test('a change in any of them is carried out at once, however seldom idle lanes ask', async () => {
+  const begun = performance.now();
+  writeFileSync(join(top, 'l', `p${MANY}`, 'new'), 'of a test');
+  await until('the file in the remote', () => existsSync(join(top, 'r', `p${MANY}`, 'new')), 60_000);
+  process.stderr.write(`a new file was there after ${(performance.now() - begun).toFixed(0)} ms\n`);
+}, 80_000);

@@ -117,6 +117,7 @@ async function startPair(
       startDone,
       served: () => isServed(redis, pair.id),
       servedEveryMs: () => SERVED_MS + SERVED_PER_PAIR_MS * pairs(),
+      pairs,
       base,
       endpoint,
       outbox,

@@ -48,6 +48,8 @@ export interface WatchOptions {
   readonly served: () => Promise<boolean>;
   /** ms from one time to the next. */
   readonly servedEveryMs: () => number;
+  /** That this process serves. */
+  readonly pairs: () => number;
   /** ms of quiet after which what happened at a path leaves. */
   readonly settleMs: number;
   /** ms for which an open of a copy counts when a new version takes the copy away. */
@@ -84,7 +86,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   const timers = systemTimers;
   const probe = probeIn(base.reader(), 'remote');
   const { linkAtime } = probeIn(base.reader(), 'local');
-  const interval = options.remoteScanMs ?? remoteInterval(probe);
+  const regular = (): number => options.remoteScanMs ?? remoteInterval(probe, options.pairs());
   const directories = (): readonly RelPath[] => [
     ROOT,
     ...base
@@ -230,7 +232,8 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   /** Between two scans of the remote, ms. */
   const everyMs = (): number => {
     if (served.now) return SCAN_SERVED;
-    return blind.remote.any() && options.remoteScanMs === null ? Math.min(interval, SCAN_CACHING_MOUNT) : interval;
+    const ms = regular();
+    return blind.remote.any() && options.remoteScanMs === null ? Math.min(ms, SCAN_CACHING_MOUNT) : ms;
   };
   /** One for each folder of either side, and those of chokidar. */
   const watchesFor = (folders: number): number => folders * (source.uses() === 'inotify' ? 2 : 3);
@@ -346,7 +349,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     await source.choose(base.reader().counts().entries);
     options.need.set(watchesFor(directories().length));
     options.warned();
-    log.info({ local: options.local, uses: source.uses(), everyMs: interval }, 'watching');
+    log.info({ local: options.local, uses: source.uses(), everyMs: regular() }, 'watching');
     tellAchieved();
     if (missed || blind.remote.any()) localScan.nudge();
   };
@@ -368,7 +371,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     throw error;
   }
   log.info(
-    { local: options.local, everyMs: interval },
+    { local: options.local, everyMs: regular() },
     'the kernel tells of what happens; the start scan is asked for',
   );
   outbox.push([{ kind: 'rescan', side: 'local', path: ROOT, why: 'start' }]);

@@ -1,10 +1,37 @@
 /** Opening the SQLite file: the only place that names node:sqlite. */
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import {
+  DatabaseSync,
+  type SQLInputValue,
+  type SQLOutputValue,
+  type StatementResultingChanges,
+  type StatementSync,
+} from 'node:sqlite';
 import { SCHEMA, SCHEMA_VERSION, UPGRADE_FROM_1 } from './schema.ts';
 
 export type Db = DatabaseSync;
-export type Statement = StatementSync;
+export interface Statement {
+  get(...input: Input[]): Record<string, SQLOutputValue> | undefined;
+  all(...input: Input[]): Record<string, SQLOutputValue>[];
+  run(...input: Input[]): StatementResultingChanges;
+}
 export type Input = SQLInputValue;
+
+/** Prepared when it is used first: of a thousand bases, most processes need a few statements each. */
+export function lazyStatement(db: Db, sql: string, bigints = false): Statement {
+  let made: StatementSync | undefined;
+  const statement = (): StatementSync => {
+    if (made === undefined) {
+      made = db.prepare(sql);
+      made.setReadBigInts(bigints);
+    }
+    return made;
+  };
+  return {
+    get: (...input: Input[]) => statement().get(...input),
+    all: (...input: Input[]) => statement().all(...input),
+    run: (...input: Input[]) => statement().run(...input),
+  };
+}
 
 /** Thrown when the file is there but can not be used; the caller sets it aside and begins with a first-run merge. */
 export class BaseDamaged extends Error {}

@@ -16,7 +16,7 @@ import {
 } from '@lazysync/event-model';
 import type { BaseReader, Counts, Intent, LoggedAct, StoredConflict, StoredProblem, Transfer } from './base.ts';
 import { decodeJson } from './json.ts';
-import { type Db, type Input, openDatabase, type Statement } from './open.ts';
+import { type Db, type Input, lazyStatement, openDatabase, type Statement } from './open.ts';
 import { COLUMNS, fromRow, type Row, toCell } from './row.ts';
 
 type NamedRow = Row & { readonly path: string; readonly name: string };
@@ -45,11 +45,7 @@ export function rangeBelow(path: RelPath): readonly [string, string | Uint8Array
 const NOT_OWN = "NOT (d.path = '.lazysync' OR (d.path >= '.lazysync/' AND d.path < '.lazysync0'))";
 
 export function createReader(db: Db): ReaderCore {
-  const prepare = (sql: string): Statement => {
-    const statement = db.prepare(sql);
-    statement.setReadBigInts(true);
-    return statement;
-  };
+  const prepare = (sql: string): Statement => lazyStatement(db, sql, true);
   const one = prepare(`SELECT ${E_COLUMNS} FROM dir d JOIN entry e ON e.dir = d.id WHERE d.path = ? AND e.name = ?`);
   const direct = prepare(
     `SELECT e.name, ${E_COLUMNS} FROM dir d JOIN entry e ON e.dir = d.id WHERE d.path = ? ORDER BY e.name`,

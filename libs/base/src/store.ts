@@ -2,7 +2,7 @@
 import { type BaseChange, type BaseRecord, isOwn, nameOf, parentOf, type RelPath, rebase } from '@lazysync/event-model';
 import type { Base, Intent, Transfer } from './base.ts';
 import { encodeJson } from './json.ts';
-import { openDatabase } from './open.ts';
+import { lazyStatement, openDatabase, type Statement } from './open.ts';
 import { createReader, rangeBelow } from './reader.ts';
 import { COLUMNS, toCells } from './row.ts';
 
@@ -18,52 +18,53 @@ const ACTS_KEPT = 20_000;
 export function openBase(file: string): Base {
   const db = openDatabase(file, 'write');
   const reader = createReader(db);
-  const findDir = db.prepare('SELECT id FROM dir WHERE path = ?');
-  const anyDir = db.prepare('SELECT 1 FROM dir WHERE path = ? OR (path >= ? AND path < ?) LIMIT 1');
-  const addDir = db.prepare('INSERT INTO dir (path) VALUES (?)');
+  const prepare = (sql: string): Statement => lazyStatement(db, sql);
+  const findDir = prepare('SELECT id FROM dir WHERE path = ?');
+  const anyDir = prepare('SELECT 1 FROM dir WHERE path = ? OR (path >= ? AND path < ?) LIMIT 1');
+  const addDir = prepare('INSERT INTO dir (path) VALUES (?)');
   const marks = COLUMNS.split(', ')
     .map(() => '?')
     .join(', ');
-  const putRow = db.prepare(`INSERT OR REPLACE INTO entry (dir, name, ${COLUMNS}) VALUES (?, ?, ${marks})`);
-  const dropEntry = db.prepare('DELETE FROM entry WHERE dir = ? AND name = ?');
-  const dropRowsBelow = db.prepare(
+  const putRow = prepare(`INSERT OR REPLACE INTO entry (dir, name, ${COLUMNS}) VALUES (?, ?, ${marks})`);
+  const dropEntry = prepare('DELETE FROM entry WHERE dir = ? AND name = ?');
+  const dropRowsBelow = prepare(
     'DELETE FROM entry WHERE dir IN (SELECT id FROM dir WHERE path = ? OR (path >= ? AND path < ?))',
   );
-  const dropDirs = db.prepare('DELETE FROM dir WHERE path = ? OR (path >= ? AND path < ?)');
-  const moveRow = db.prepare('UPDATE entry SET dir = ?, name = ? WHERE dir = ? AND name = ?');
-  const moveDirs = db.prepare(
+  const dropDirs = prepare('DELETE FROM dir WHERE path = ? OR (path >= ? AND path < ?)');
+  const moveRow = prepare('UPDATE entry SET dir = ?, name = ? WHERE dir = ? AND name = ?');
+  const moveDirs = prepare(
     'UPDATE dir SET path = ? || substr(path, length(?) + 1) WHERE path = ? OR (path >= ? AND path < ?)',
   );
-  const addTombstone = db.prepare('INSERT INTO tombstone (path, trashed) VALUES (?, ?)');
-  const originalOf = db.prepare('SELECT path FROM tombstone WHERE trashed = ?');
-  const dropTombstones = db.prepare('DELETE FROM tombstone WHERE trashed = ? OR (trashed >= ? AND trashed < ?)');
-  const addMoved = db.prepare('INSERT OR REPLACE INTO moved (path, from_path) VALUES (?, ?)');
-  const moveMoved = db.prepare(
+  const addTombstone = prepare('INSERT INTO tombstone (path, trashed) VALUES (?, ?)');
+  const originalOf = prepare('SELECT path FROM tombstone WHERE trashed = ?');
+  const dropTombstones = prepare('DELETE FROM tombstone WHERE trashed = ? OR (trashed >= ? AND trashed < ?)');
+  const addMoved = prepare('INSERT OR REPLACE INTO moved (path, from_path) VALUES (?, ?)');
+  const moveMoved = prepare(
     'UPDATE moved SET path = ? || substr(path, length(?) + 1) WHERE path = ? OR (path >= ? AND path < ?)',
   );
-  const dropMoved = db.prepare('DELETE FROM moved WHERE path = ? OR (path >= ? AND path < ?)');
-  const addIntent = db.prepare('INSERT OR REPLACE INTO intent (slot, side, step, at) VALUES (?, ?, ?, ?)');
-  const dropIntent = db.prepare('DELETE FROM intent WHERE slot = ?');
-  const addTransfer = db.prepare('INSERT OR REPLACE INTO transfer (id, path, state, body) VALUES (?, ?, ?, ?)');
-  const dropTransfer = db.prepare('DELETE FROM transfer WHERE id = ?');
-  const addProblem = db.prepare(
+  const dropMoved = prepare('DELETE FROM moved WHERE path = ? OR (path >= ? AND path < ?)');
+  const addIntent = prepare('INSERT OR REPLACE INTO intent (slot, side, step, at) VALUES (?, ?, ?, ?)');
+  const dropIntent = prepare('DELETE FROM intent WHERE slot = ?');
+  const addTransfer = prepare('INSERT OR REPLACE INTO transfer (id, path, state, body) VALUES (?, ?, ?, ?)');
+  const dropTransfer = prepare('DELETE FROM transfer WHERE id = ?');
+  const addProblem = prepare(
     `INSERT INTO problem (path, code, side, message, since) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (path) DO UPDATE SET code = excluded.code, side = excluded.side, message = excluded.message`,
   );
-  const dropProblem = db.prepare('DELETE FROM problem WHERE path = ?');
-  const dropProblemsBelow = db.prepare('DELETE FROM problem WHERE path = ? OR (path >= ? AND path < ?)');
-  const addConflict = db.prepare('INSERT OR REPLACE INTO conflict (conflict, path, at) VALUES (?, ?, ?)');
-  const dropConflict = db.prepare('DELETE FROM conflict WHERE conflict = ?');
-  const dropConflicts = db.prepare('DELETE FROM conflict WHERE conflict = ? OR (conflict >= ? AND conflict < ?)');
-  const moveConflicts = db.prepare(
+  const dropProblem = prepare('DELETE FROM problem WHERE path = ?');
+  const dropProblemsBelow = prepare('DELETE FROM problem WHERE path = ? OR (path >= ? AND path < ?)');
+  const addConflict = prepare('INSERT OR REPLACE INTO conflict (conflict, path, at) VALUES (?, ?, ?)');
+  const dropConflict = prepare('DELETE FROM conflict WHERE conflict = ?');
+  const dropConflicts = prepare('DELETE FROM conflict WHERE conflict = ? OR (conflict >= ? AND conflict < ?)');
+  const moveConflicts = prepare(
     'UPDATE OR REPLACE conflict SET conflict = ? || substr(conflict, length(?) + 1) WHERE conflict >= ? AND conflict < ?',
   );
-  const addAct = db.prepare('INSERT INTO act (at, path, act, why) VALUES (?, ?, ?, ?)');
-  const trimActs = db.prepare('DELETE FROM act WHERE id <= ?');
-  const addPin = db.prepare('INSERT OR IGNORE INTO pin (pattern) VALUES (?)');
-  const dropPin = db.prepare('DELETE FROM pin WHERE pattern = ?');
-  const addMeta = db.prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
-  const addCommand = db.prepare('INSERT OR IGNORE INTO command (id, result) VALUES (?, ?)');
+  const addAct = prepare('INSERT INTO act (at, path, act, why) VALUES (?, ?, ?, ?)');
+  const trimActs = prepare('DELETE FROM act WHERE id <= ?');
+  const addPin = prepare('INSERT OR IGNORE INTO pin (pattern) VALUES (?)');
+  const dropPin = prepare('DELETE FROM pin WHERE pattern = ?');
+  const addMeta = prepare('INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)');
+  const addCommand = prepare('INSERT OR IGNORE INTO command (id, result) VALUES (?, ?)');
 
   /** The folder that was asked for last: the rows of one folder come one after the other. Known within one transaction. */
   let lastDir: { readonly path: RelPath; readonly id: number | bigint } | null = null;
@@ -168,8 +169,8 @@ export function openBase(file: string): Base {
     const { slot, side, step, at, staged, packed, over: isOver } = intent;
     addIntent.run(slot, side, encodeJson({ step, staged, packed, over: isOver }), at);
   };
-  const beginNow = db.prepare('BEGIN IMMEDIATE');
-  const commit = db.prepare('COMMIT');
+  const beginNow = prepare('BEGIN IMMEDIATE');
+  const commit = prepare('COMMIT');
   let inside = false;
   const transaction = (act: () => void): void => {
     if (inside) return act();

@@ -19,8 +19,10 @@ export interface LaneWorkerOptions {
 const GRACE_MS = 1000;
 /** Lanes that together ask this often are no burden, per second. */
 const ASKS_PER_S = 50;
-/** Seconds; a connection that is silent for longer is taken for dead (see connect.ts). */
-const LONGEST_DRAIN_DELAY = 17;
+/** Seconds; a connection that is silent for longer is taken for dead (see connect.ts, link.ts). */
+const LONGEST_DRAIN_DELAY = { url: 17, socket: 90 };
+/** Lanes of one process above which they use all of that. */
+const MANY = 500;
 /** Time for Redis to take what is left to say at the end, ms. */
 const LAST_WORDS_MS = 1000;
 
@@ -45,7 +47,8 @@ function share(redis: RedisLink, worker: StrictWorker): () => void {
   lanesOf.set(redis, lanes);
   lanes.add(worker);
   const spread = (): void => {
-    const delay = Math.min(LONGEST_DRAIN_DELAY, Math.max(1, Math.round(lanes.size / ASKS_PER_S)));
+    const longest = LONGEST_DRAIN_DELAY[redis.address.kind];
+    const delay = lanes.size > MANY ? longest : Math.min(longest, Math.max(1, Math.round(lanes.size / ASKS_PER_S)));
     for (const one of lanes) one.opts.drainDelay = delay;
   };
   spread();

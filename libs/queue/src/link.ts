@@ -15,6 +15,9 @@ export interface LinkOptions {
   readonly name?: string;
 }
 
+/** Nobody vanishes without a word from a socket of this host: a blocking read may be silent for longer. */
+export const SILENT_MS = 100_000;
+
 export class RedisLink {
   readonly address: RedisAddress;
   /** The address without secrets. */
@@ -38,10 +41,12 @@ export class RedisLink {
     this.#commands.setMaxListeners(100_000); // one connection serves a thousand pairs
     this.#watch(this.#commands);
     // BullMQ copies the connection for its blocking reads and offers no way to break one off while Redis is away.
-    const client = this.#commands as { duplicate: (...args: never[]) => Client };
+    const client = this.#commands as { duplicate: (...args: unknown[]) => Client };
     const duplicate = client.duplicate.bind(client);
     client.duplicate = (...args) => {
-      const copy = duplicate(...args);
+      const copy = duplicate(
+        ...(address.kind === 'socket' ? [{ ...(args[0] as object), socketTimeout: SILENT_MS }] : args),
+      );
       this.#made.add(copy);
       copy.once('end', () => this.#made.delete(copy));
       return copy;

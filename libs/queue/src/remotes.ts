@@ -16,37 +16,66 @@ export interface Registration {
   close(): Promise<void>;
 }
 
+interface Registered {
+  readonly key: string;
+  readonly pair: string;
+}
+
+/** All that is registered over a connection is renewed together: a thousand pairs ask for the time once. */
+class Register {
+  readonly #redis: RedisLink;
+  readonly #all = new Set<Registered>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(redis: RedisLink) {
+    this.#redis = redis;
+    redis.onUp(() => this.#renewSoon(this.#all));
+  }
+
+  add(one: Registered): void {
+    this.#all.add(one);
+    this.#timer ??= setInterval(() => this.#renewSoon(this.#all), RENEWED_MS);
+    this.#renewSoon([one]);
+  }
+
+  /** False: it is taken back already. */
+  remove(one: Registered): boolean {
+    const was = this.#all.delete(one);
+    if (this.#all.size > 0) return was;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    return was;
+  }
+
+  async #renew(some: Iterable<Registered>): Promise<void> {
+    const { commands } = this.#redis;
+    const [seconds] = await commands.time();
+    const said = [...some].flatMap(({ key, pair }) => [
+      commands.zadd(key, Number(seconds), pair),
+      commands.expire(key, FORGOTTEN_S),
+    ]);
+    await Promise.all(said);
+  }
+
+  #renewSoon(some: Iterable<Registered>): void {
+    if (!this.#redis.up) return; // said as soon as it is
+    this.#renew(some).catch(() => undefined); // the next renewal says it again
+  }
+}
+
+const registers = new WeakMap<RedisLink, Register>();
+
 /** Says that a pair has this remote, until it is closed or 150 s after this process died. By Redis's clock. */
 export function registerAtRemote(redis: RedisLink, uuid: string, pair: string): Registration {
-  const key = remoteKey(uuid);
-  let pending = false;
-  let closed = false;
-
-  const renew = async (): Promise<void> => {
-    const [seconds] = await redis.commands.time();
-    await redis.commands.multi().zadd(key, Number(seconds), pair).expire(key, FORGOTTEN_S).exec();
-  };
-  const renewSoon = (): void => {
-    if (pending || closed || !redis.up) return;
-    pending = true;
-    renew()
-      .catch(() => undefined) // the next renewal says it again
-      .finally(() => {
-        pending = false;
-      });
-  };
-  const offUp = redis.onUp(renewSoon);
-  const timer = setInterval(renewSoon, RENEWED_MS);
-
+  const register = registers.get(redis) ?? new Register(redis);
+  registers.set(redis, register);
+  const one: Registered = { key: remoteKey(uuid), pair };
+  register.add(one);
   return {
     close: async () => {
-      if (closed) return;
-      closed = true;
-      offUp();
-      clearInterval(timer);
-      if (!redis.up) return;
+      if (!register.remove(one) || !redis.up) return;
       try {
-        await redis.within(1_000, (client) => client.zrem(key, pair));
+        await redis.within(1_000, (client) => client.zrem(one.key, pair));
       } catch {
         return; // it ends by itself
       }
