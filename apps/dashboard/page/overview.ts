@@ -11,6 +11,7 @@ interface Card {
 }
 
 const FILTER_FROM = 8;
+const TOGETHER_MS = 50;
 const cards = new Map<string, Card>();
 let order: readonly string[] = [];
 
@@ -118,10 +119,11 @@ follow('/api/v1/events', {
     // A thousand cards come at once: they are put in place together.
     if (arranging) return;
     arranging = true;
-    queueMicrotask(() => {
+    // ORDER: not in a microtask: there is one after each event, and a thousand cards would be put in place a thousand times.
+    setTimeout(() => {
       arranging = false;
       arrange();
-    });
+    }, TOGETHER_MS);
   },
 });
 byId('filter').addEventListener('input', arrange);

@@ -7,8 +7,8 @@ import { ABSENT, type Step } from '@lazysync/event-model';
 import { type FetchedOfPack, PACK_FILES, PACKED_SIZE, packPath, RemoteOffline } from '@lazysync/replica';
 import { checkRoot } from './guards.ts';
 import { PairHeld } from './holds.ts';
+import { timeStep } from './mount-memory.ts';
 import { type PairPorts, processTimers } from './ports.ts';
-import { timeStep } from './time-step.ts';
 import type { TransferQueue } from './transfer-queue.ts';
 
 /** Between two packs that nothing came of, ms. */

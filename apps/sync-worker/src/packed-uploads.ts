@@ -19,11 +19,11 @@ import { PACK_BYTES, PACK_FILES, PACKED_SIZE, type PackOutcome } from '@lazysync
 import { reachesOut } from './decision-reach.ts';
 import { checkRoot, guard } from './guards.ts';
 import { openAt } from './journal.ts';
+import { listingCacheMs, timeStep } from './mount-memory.ts';
 import { planned } from './planned.ts';
 import type { PairPorts } from './ports.ts';
 import type { SeenAhead } from './quick-lap.ts';
 import type { PathSettler } from './settle-path.ts';
-import { timeStep } from './time-step.ts';
 import { upLimit } from './uploads.ts';
 
 type UploadStep = Extract<Step, { kind: 'upload' }>;
@@ -58,7 +58,9 @@ async function uploadOf(ports: PairPorts, { path, cause, local, remote }: SeenAh
  * All but one in each folder. That one goes through the mount afterwards: a change of its own is what makes a mount forget
  * the listing, and the names that were not there, from before the pack.
  */
-function butOneEach(uploads: readonly Upload[]): readonly Upload[] {
+function butOneEach(ports: PairPorts, uploads: readonly Upload[]): readonly Upload[] {
+  // Of a mount that remembers nothing there is nothing to be forgotten.
+  if (listingCacheMs(ports) === 0) return uploads;
   const last = new Map(uploads.map((upload) => [parentOf(upload.step.path), upload]));
   return uploads.filter((upload) => last.get(parentOf(upload.step.path)) !== upload);
 }
@@ -145,7 +147,7 @@ export async function packedUploads(
     const upload = troubled.has(task.path) ? null : await uploadOf(ports, task);
     if (upload !== null) uploads.push(upload);
   }
-  const most = butOneEach(uploads);
+  const most = butOneEach(ports, uploads);
   if (most.length < packs.fewest) return said;
   for (const some of inPacks(most)) {
     const done = await sendPack(ports, some, stepNs);

@@ -4,6 +4,7 @@
  */
 import type { BaseReader } from '@lazysync/base';
 import type { ChangeEvent, Entry, Pushed, SyncEvent } from '@lazysync/event-model';
+import { listingCacheMs } from './mount-memory.ts';
 import { type PairPorts, type PairTimers, processTimers } from './ports.ts';
 
 const SECOND_NS = 1_000_000_000n;
@@ -65,10 +66,7 @@ export function createRepeats(ports: RepeatPorts): Repeats {
   let waiting: ChangeEvent[] = [];
   let timer: { cancel(): void } | null = null;
 
-  const cacheMs = (): number => {
-    const { listingCacheMs } = JSON.parse(ports.base.meta('probe-remote') ?? '{}') as { listingCacheMs?: unknown };
-    return typeof listingCacheMs === 'number' ? listingCacheMs : 0;
-  };
+  const cacheMs = (): number => listingCacheMs(ports) ?? 0;
   const pauseBefore = (round: number): number => Math.min(FIRST_MS * 2 ** round, LONGEST_MS);
   /** ms from the push to the last telling. */
   const soFar = (rounds: number): number => {

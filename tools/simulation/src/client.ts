@@ -177,7 +177,10 @@ export class Client {
     this.localMount = new Mount(this.local, LOCAL, options.scheduler);
     this.remoteMount = new Mount(options.remoteTree, options.mount, options.scheduler);
     this.base = openBase(':memory:');
-    this.base.setMeta('probe-remote', JSON.stringify({ mtimeStepNs: String(options.mount.stepNs) }));
+    this.base.setMeta(
+      'probe-remote',
+      JSON.stringify({ mtimeStepNs: String(options.mount.stepNs), listingCacheMs: options.mount.cacheMs }),
+    );
     this.worker = { name: `${this.name} worker`, dead: true };
     this.endpoint = { name: `${this.name} endpoint`, dead: false };
     this.watcher = { name: `${this.name} watcher`, dead: false };
