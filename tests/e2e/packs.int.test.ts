@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { openBaseReader } from '@lazysync/base';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { noMounts, SlowRemote } from '../outage/support/slow-remote.ts';
 import { Lab } from './support/lab.ts';
@@ -43,13 +44,12 @@ beforeAll(async () => {
   startServer();
   await waitFor('word of the watcher on the server', LIMIT_MS, pushed);
   // Found out by trials, some seconds after the start.
-  await waitFor('how fine the times are', LIMIT_MS, async () => {
+  await waitFor('how fine the times are', LIMIT_MS, () => {
     const state = fs.readdirSync(lab.state).find((name) => fs.existsSync(path.join(lab.state, name, 'base.db'))) ?? '';
-    const { DatabaseSync } = await import('node:sqlite');
-    const db = new DatabaseSync(path.join(lab.state, state, 'base.db'), { readOnly: true });
-    const row = db.prepare("SELECT value FROM meta WHERE key = 'probe-remote'").get() as { value: string } | undefined;
-    db.close();
-    return row?.value.includes('mtimeStepNs') === true;
+    const base = openBaseReader(path.join(lab.state, state, 'base.db'));
+    const found = base.meta('probe-remote');
+    base.close();
+    return found?.includes('mtimeStepNs') === true;
   });
 }, 200_000);
 

@@ -7,6 +7,7 @@ import {
   exitWithParent,
   HEALTH_FILE,
   keepHealthFile,
+  keepMemorySmall,
   type LogLevel,
   tellAchieved,
 } from '@lazysync/ops';
@@ -82,6 +83,7 @@ async function main(): Promise<void> {
   } catch (error) {
     return fail(FAILED, listenProblem(error, args));
   }
+  shutdown.own('memory', keepMemorySmall().stop);
   shutdown.own('dashboard', () => dashboard.close());
   const following = followEffective({
     effective: args.effective,

@@ -9,19 +9,23 @@ import { checkRoot } from './guards.ts';
 import { PairHeld } from './holds.ts';
 import { timeStep } from './mount-memory.ts';
 import { type PairPorts, processTimers } from './ports.ts';
+import { isRoomFor } from './room-for.ts';
 import type { TransferQueue } from './transfer-queue.ts';
 
 /** Between two packs that nothing came of, ms. */
 const PAUSE_MS = 5_000;
 
-/** By the transfers' ids. `left`: the pack's name is there, and not wanted any more. */
+/** By the transfers' ids. `underWay`: bytes of the downloads beside it. `left`: the pack's name is there, and not wanted any more. */
 async function fetchPacked(
   ports: PairPorts,
   transfers: readonly Transfer[],
+  underWay: number,
   left: (slot: string) => void,
 ): Promise<ReadonlyMap<string, FetchedOfPack>> {
   const stepNs = timeStep(ports);
   if (stepNs === null || ports.packs === undefined) return new Map();
+  const bytes = transfers.reduce((sum, { remote }) => sum + remote.size, 0);
+  if (!(await isRoomFor(ports, bytes, underWay))) return new Map();
   const slot = ports.slot();
   const request = { slot, files: transfers.map(({ id, path }) => ({ slot: id, path })) };
   await checkRoot(ports, 'remote');
@@ -32,7 +36,7 @@ async function fetchPacked(
     if ((await ports.remote.makeEmptyPack(slot)) !== null) return new Map();
     const answer = await ports.packs.pack(request);
     if (answer?.kind !== 'packed') return new Map();
-    const fetched = await ports.remote.fetchPack(request, stepNs);
+    const fetched = await ports.remote.fetchPack(request, { stepNs, bytes });
     return new Map(fetched.map((one) => [one.slot, one]));
   } finally {
     left(slot);
@@ -63,7 +67,7 @@ export interface PackingHooks {
 /** null: nobody packs. */
 export function createPacking(
   ports: PairPorts,
-  queue: Pick<TransferQueue, 'together' | 'takeTogether'>,
+  queue: Pick<TransferQueue, 'together' | 'takeTogether' | 'bytes'>,
   hooks: PackingHooks,
 ): Packing | null {
   const { packs } = ports;
@@ -83,7 +87,7 @@ export function createPacking(
     const transfers = ids.flatMap((id) => hooks.transferOf(id) ?? []);
     let fetched: ReadonlyMap<string, FetchedOfPack> = new Map();
     try {
-      fetched = await fetchPacked(ports, transfers, hooks.left);
+      fetched = await fetchPacked(ports, transfers, queue.bytes, hooks.left);
     } catch (error) {
       // Whatever is the matter with the remote is found out by downloads of their own, too.
       if (!(error instanceof RemoteOffline || error instanceof PairHeld)) throw error;

@@ -124,10 +124,19 @@ async function sendPack(
   const done = new Map<string, StepOutcome>();
   for (const { slot, hash, source } of sent) {
     const file = unpacked.get(slot);
-    if (file === undefined) continue;
+    // Said by somebody else: what does not fit is found out by an upload of its own.
+    if (file?.size !== source.size) continue;
     done.set(slot, { kind: 'done', after: { kind: 'file', stat: shownAs(file) }, hash, source });
   }
   return done;
+}
+
+/** Are there as many as a pack is worth it, and somebody who unpacks? */
+export async function areForPack(ports: PairPorts, tasks: readonly SeenAhead[]): Promise<boolean> {
+  const { packs } = ports;
+  if (packs === undefined || timeStep(ports) === null) return false;
+  const small = tasks.filter((task) => isSmallFile(task) && ports.base.get(task.path) === null);
+  return small.length >= packs.fewest && (await packs.served());
 }
 
 /** Answers with a few words for each path that is at rest now. */
@@ -138,12 +147,11 @@ export async function packedUploads(
 ): Promise<ReadonlyMap<RelPath, string>> {
   const said = new Map<RelPath, string>();
   const { packs } = ports;
-  const small = tasks.filter(isSmallFile);
   const stepNs = timeStep(ports);
-  if (packs === undefined || stepNs === null || small.length < packs.fewest || !(await packs.served())) return said;
+  if (packs === undefined || stepNs === null) return said;
   const troubled = new Set(ports.base.problems().map(({ path }) => path));
   const uploads: Upload[] = [];
-  for (const task of small) {
+  for (const task of tasks.filter(isSmallFile)) {
     const upload = troubled.has(task.path) ? null : await uploadOf(ports, task);
     if (upload !== null) uploads.push(upload);
   }

@@ -34,7 +34,16 @@ const FOLDERS_AT_ONCE = 64;
 const FIRST_AT_ONCE = 16;
 const BOTH: Cause = { side: 'both', hydrate: false };
 
-type Later = { readonly path: RelPath; readonly seen: Seen };
+interface Later {
+  readonly path: RelPath;
+  readonly seen: Seen;
+}
+
+/** Something that the base knows, and that is gone on one side or on both. */
+interface Gone extends Later {
+  readonly seen: { readonly remote: Entry };
+  readonly goneHere: boolean;
+}
 
 /** What a listing says of a name that it does not hold. */
 function missing(listing: Listing | undefined): Entry {
@@ -89,30 +98,24 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     }
   }
 
-  async function goneNow(side: Side, paths: readonly RelPath[]): Promise<readonly RelPath[]> {
-    const seen = await ports[side].look(paths);
-    return paths.filter((_path, i) => seen[i]?.kind === 'absent');
-  }
-
   /** A mount's listing may be from before all of them were made; what it says of a single name is not that old. */
-  async function seenOneByOne(deletes: readonly Later[]): Promise<Later[]> {
-    const listed = deletes.filter(({ seen }) => seen.remote?.kind === 'absent').map(({ path }) => path);
-    const gone = new Set(await goneNow('remote', listed));
-    return deletes.map((one) =>
-      one.seen.remote?.kind !== 'absent' || gone.has(one.path) ? one : { ...one, seen: {} },
-    );
+  async function seenOneByOne(gone: readonly Gone[]): Promise<Gone[]> {
+    const listed = gone.filter(({ seen }) => seen.remote.kind === 'absent').map(({ path }) => path);
+    const entries = await ports.remote.look(listed);
+    const now = new Map(listed.map((path, i) => [path, entries[i]]));
+    return gone.map((one) => ({ ...one, seen: { remote: now.get(one.path) ?? one.seen.remote } }));
   }
 
   /**
    * Deletes that nobody saw happening are held when there are many. Answers with those that a person rejected: these
    * are brought back here.
    */
-  async function askForMany(deletes: readonly Later[]): Promise<RelPath[]> {
+  async function askForMany(deletes: readonly Gone[]): Promise<RelPath[]> {
     const kept: RelPath[] = [];
     const all = base.counts().entries;
     for (const lost of ['local', 'remote'] as const) {
       const paths = deletes
-        .filter(({ seen }) => seen.remote !== undefined && (seen.remote.kind === 'absent') === (lost === 'remote'))
+        .filter(({ seen, goneHere }) => (seen.remote.kind === 'absent') !== goneHere && goneHere === (lost === 'local'))
         .map((one) => one.path);
       const count = paths.reduce((sum, path) => sum + 1 + (base.hasBelow(path) ? base.below(path).length : 0), 0);
       const hold = massDelete(lost, paths, count, all);
@@ -126,7 +129,8 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
 
   /** As if the base had never known them: what one side still has is new there. A stub has no content to bring back. */
   async function bringBack(lost: Side, paths: readonly RelPath[]): Promise<void> {
-    const gone = await goneNow(lost, paths);
+    const seen = await ports[lost].look(paths);
+    const gone = paths.filter((_path, i) => seen[i]?.kind === 'absent');
     const changes: BaseChange[] = gone.map((path) => ({ kind: 'forget', path }));
     if (lost === 'remote') {
       const why = 'its file is gone from the remote, and the delete was rejected';
@@ -175,7 +179,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
   }
 
   async function walk(root: RelPath, ahead: ListAhead | null): Promise<void> {
-    const deletes: Later[] = [];
+    const deletes: Gone[] = [];
     const visited = new Set<RelPath>();
     const troubled = new Set(base.problems().map((one) => one.path));
     let done = 0;
@@ -219,14 +223,17 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
           // What was a problem and is in agreement by now, or is made in the batch below, is none any more.
           const quick = decision.kind === 'nothing' || (decision.kind === 'step' && decision.step.side === 'local');
           if (quick && troubled.has(path)) base.clearProblem(path);
-          if (decision.kind === 'nothing') {
+          // That it is gone in the remote, too, is only what the listing says.
+          const isGone = view.base !== null && seen.local.kind === 'absent' && seen.remote.kind === 'absent';
+          if (decision.kind === 'nothing' && !isGone) {
             changes.push(...decision.changes);
             done++;
           } else if (isQuickMake(decision)) {
             made.push({ step: decision.step, view, why: decision.why });
           } else if (seen.local.kind === 'absent' || seen.remote.kind === 'absent') {
             // ORDER: what is gone on one side goes last, so that a thing that was moved is found before it is buried.
-            (view.base === null ? later : deletes).push({ path, seen: { remote: seen.remote } });
+            const one = { path, seen: { remote: seen.remote }, goneHere: seen.local.kind === 'absent' };
+            (view.base === null ? later : deletes).push(one);
           } else later.push({ path, seen: { remote: seen.remote } });
           const folder = seen.local.kind === 'directory' || seen.remote.kind === 'directory';
           const onOneSide = view.base === null || view.base.kind === 'residual';

@@ -3,6 +3,15 @@ import type { Transfer } from '@lazysync/base';
 import type { Problem } from '@lazysync/event-model';
 import type { PairPorts } from './ports.ts';
 
+/** For so many bytes beside those of the downloads that run, which are `underWay`. */
+export async function isRoomFor(
+  ports: Pick<PairPorts, 'freeBytes' | 'minFree'>,
+  bytes: number,
+  underWay: number,
+): Promise<boolean> {
+  return (await ports.freeBytes()) - underWay - bytes - ports.minFree >= 0;
+}
+
 /** `underWay`: bytes of all downloads that run, this one among them. null: there is room. */
 export async function tooLarge(
   ports: Pick<PairPorts, 'freeBytes' | 'minFree'>,

@@ -114,7 +114,7 @@ export function createTransfers(ports: PairPorts, left: (slot: string) => void):
     if (job !== undefined) byPath.delete(job.transfer.path);
   }
 
-  function isStaged({ transfer, tries }: Job, { staged, hash, remote }: Omit<FetchedOfPack, 'slot'>): void {
+  function nowStaged({ transfer, tries }: Job, { staged, hash, remote }: Omit<FetchedOfPack, 'slot'>): void {
     const whole: Transfer = {
       ...transfer,
       state: 'staged',
@@ -143,7 +143,7 @@ export function createTransfers(ports: PairPorts, left: (slot: string) => void):
     if (closed) return;
     switch (outcome.kind) {
       case 'staged':
-        return isStaged(job, outcome);
+        return nowStaged(job, outcome);
       case 'stale':
       case 'left-off':
         if (++job.tries < MAX_TRIES) {
@@ -256,7 +256,7 @@ export function createTransfers(ports: PairPorts, left: (slot: string) => void):
     came(id, one) {
       const job = jobs.get(id);
       if (closed || job === undefined) return;
-      if (one !== null) return isStaged(job, one);
+      if (one !== null) return nowStaged(job, one);
       job.alone = true;
       enqueue(id);
     },

@@ -15,7 +15,7 @@ import { checkRoot } from './guards.ts';
 import { IGNORE_FILE } from './ignore-rules.ts';
 import { lookAt } from './look.ts';
 import { lookAhead, type Task } from './look-ahead.ts';
-import { packedUploads } from './packed-uploads.ts';
+import { areForPack, packedUploads } from './packed-uploads.ts';
 import { type PairPorts, processTimers } from './ports.ts';
 import { createPrefetch, NO_PREFETCH } from './prefetch.ts';
 import { createRepeats, isKnown, isStale } from './pushed.ts';
@@ -123,7 +123,7 @@ export function createChangesetWorker(
   /** Answers with what is at rest by that. New folders are settled before what goes into them. */
   async function goPacked(tasks: readonly Task[], say: Say, signal: AbortSignal): Promise<ReadonlySet<RelPath>> {
     const atRest = new Set<RelPath>();
-    if (ports.packs === undefined) return atRest;
+    if (!(await areForPack(ports, tasks))) return atRest;
     const isNewFolder = ({ isNew, local, path }: Task): boolean =>
       isNew === true && local?.kind === 'directory' && !ports.ignored(path, true);
     const folders = tasks.filter(isNewFolder);

@@ -102,3 +102,30 @@ test('a yes for an emptied root counts until it is carried out', async () => {
   clear(pair.remote);
   await expect(pair.rescan()).rejects.toThrow('suddenly empty');
 });
+
+/** As of a mount whose listing is from before these were made. */
+function listOldWithout(gone: ReadonlySet<string>): void {
+  const { list } = pair.ports.remote;
+  pair.ports.remote.list = async (queries) =>
+    (await list(queries)).map((one) =>
+      one.kind === 'listing' ? { ...one, names: one.names.filter(({ name }) => !gone.has(name)) } : one,
+    );
+}
+
+test('what only an old listing does not show is not gone: nothing is held, and nothing goes', async () => {
+  fill(pair.remote, ['stays', ...names(150)]);
+  await pair.rescan();
+  const before = pair.tree('local');
+  listOldWithout(new Set(names(150)));
+  await pair.rescan();
+  expect(pair.tree('local')).toEqual(before);
+});
+
+test('a mass delete in local is asked for, also while the listing of the remote is an old one', async () => {
+  fill(pair.local, ['stays', ...names(150)]);
+  await pair.rescan();
+  for (const name of names(150)) fs.rmSync(path.join(pair.local, name));
+  listOldWithout(new Set(names(150)));
+  await expect(pair.rescan()).rejects.toThrow('150 of 151 entries are gone in local');
+  expect(Object.keys(pair.tree('remote'))).toHaveLength(151);
+});

@@ -110,3 +110,10 @@ test('a file that changes meanwhile comes as it is then; one that goes does not 
   await pair.change('remote', 'delete', 'd1/f52');
   await pair.open(...NAMES.filter((name) => name !== 'd1/f52'));
 });
+
+test('what is to stay free stays free: nothing is packed that has no room', async () => {
+  // Each of them has room, all together have not.
+  pair.free.bytes = 1_100;
+  await pair.open(...NAMES);
+  expect(asked).toEqual([]);
+});

@@ -90,6 +90,15 @@ test('a second name, and what holds nothing, is only removed', async () => {
   expect(fs.readFileSync(path.join(pair.remote, 'f'), 'utf8')).toBe('in its place');
 });
 
+test('a file that begins like a pack may be somebody’s own, and is kept', async () => {
+  put(pair.remote, `1/${OURS}`, 'lazysync pack 1\n0000000002[]');
+  keeper.soon();
+  await look();
+  await look();
+  expect(filesIn(stage(pair.remote))).toEqual([]);
+  expect(filesIn(path.join(pair.remote, '.lazysync/trash'))).toHaveLength(1);
+});
+
 test('a link that somebody made is kept, too', async () => {
   fs.symlinkSync('somewhere', stage(pair.local, OURS));
   keeper.soon();

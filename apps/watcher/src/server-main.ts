@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { createLogger, createShutdown, exitWithParent, type LogLevel } from '@lazysync/ops';
+import { createLogger, createShutdown, exitWithParent, keepMemorySmall, type LogLevel } from '@lazysync/ops';
 import { openRedis, parseRedisAddress } from '@lazysync/queue';
 import { watchRemoteDisk } from './watch-remote-disk.ts';
 
@@ -32,6 +32,7 @@ const redis = openRedis(address.address, {
   name: 'lazysync-server-watcher',
   state: (state, why) => (state === 'up' ? log.info('Redis answers') : log.warn(why ?? 'Redis does not answer')),
 });
+shutdown.own('memory', keepMemorySmall().stop);
 shutdown.own('redis', () => redis.close());
 const watched = await watchRemoteDisk({
   root: fs.realpathSync(path.resolve(root)),

@@ -24,12 +24,12 @@ const LOOK_MS = 1_000;
 /** From one collection to the next; one that gave little back doubles it until there is more again, ms. */
 const PAUSE_MS = 10_000;
 const LONGEST_PAUSE_MS = 300_000;
-/** Share of a core that may be spent on it where all that is held is needed: 2.5 s at 600 MB, most of it in threads of V8's. */
+/** Share of a core, V8's threads included, that may be spent where all that is held is needed: one takes 2.5 s at 600 MB. */
 const MOST_OF_THE_TIME = 0.01;
 
 /**
- * A full collection: some 100 ms at 100 MB of live objects, and as much in three further threads. The last resort is the only one that also gives back the pages
- * that V8 pools for its next burst: 590 of 790 MB of a watcher after a storm.
+ * A full collection: some 100 ms at 100 MB of live objects, and as much in three further threads. The last resort is the
+ * only one that also gives back the pages that V8 pools for its next burst: 590 of 790 MB of a watcher after a storm.
  */
 function collector(): () => void {
   setFlagsFromString('--expose-gc');

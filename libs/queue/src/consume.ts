@@ -18,11 +18,9 @@ export interface LaneWorkerOptions {
 /** After an abort a handler has this long to return, ms; then the job goes back without it. */
 const GRACE_MS = 1000;
 /** Lanes that together ask this often are no burden, per second. */
-const ASKS_PER_S = 50;
+const ASKS_PER_S = 11;
 /** Seconds; a connection that is silent for longer is taken for dead (see connect.ts, link.ts). */
 const LONGEST_DRAIN_DELAY = { url: 17, socket: 90 };
-/** Lanes of one process above which they use all of that. */
-const MANY = 500;
 /** Time for Redis to take what is left to say at the end, ms. */
 const LAST_WORDS_MS = 1000;
 
@@ -48,7 +46,7 @@ function share(redis: RedisLink, worker: StrictWorker): () => void {
   lanes.add(worker);
   const spread = (): void => {
     const longest = LONGEST_DRAIN_DELAY[redis.address.kind];
-    const delay = lanes.size > MANY ? longest : Math.min(longest, Math.max(1, Math.round(lanes.size / ASKS_PER_S)));
+    const delay = Math.min(longest, Math.max(1, Math.round(lanes.size / ASKS_PER_S)));
     for (const one of lanes) one.opts.drainDelay = delay;
   };
   spread();

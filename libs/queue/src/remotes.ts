@@ -50,7 +50,9 @@ class Register {
   async #renew(some: Iterable<Registered>): Promise<void> {
     const { commands } = this.#redis;
     const [seconds] = await commands.time();
-    const said = [...some].flatMap(({ key, pair }) => [
+    // RACE: some may have been taken back meanwhile.
+    const left = [...some].filter((one) => this.#all.has(one));
+    const said = left.flatMap(({ key, pair }) => [
       commands.zadd(key, Number(seconds), pair),
       commands.expire(key, FORGOTTEN_S),
     ]);

@@ -162,7 +162,7 @@ export function enterEndpoint(host: EndpointHost, options: RoomOptions): Endpoin
     recover: (orders) => call('recover', orders),
     fetch: (order) => call('fetch', order),
     makeEmptyPack: (slot) => call('makeEmptyPack', slot),
-    fetchPack: (request, stepNs) => call('fetchPack', request, stepNs),
+    fetchPack: (request, wish) => call('fetchPack', request, wish),
     leaveOff: (slot, unless) => call('leaveOff', slot, unless),
     discard: (slots) => call('discard', slots),
     stagedNames: () => call('stagedNames'),

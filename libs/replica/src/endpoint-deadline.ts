@@ -1,8 +1,7 @@
 /** How long a call may take before its endpoint counts as stuck. */
 import type { EndpointCall } from './endpoint-protocol.ts';
-import { PACK_FILE_BYTES } from './pack-file.ts';
 import { RANGE } from './read-in-order.ts';
-import type { FetchOrder, Order, PackWish } from './replica.ts';
+import type { FetchOrder, FetchPackWish, Order, PackWish } from './replica.ts';
 
 export interface CallDeadline {
   /** The server has answered something to somebody. */
@@ -28,7 +27,7 @@ function bytesOf(call: EndpointCall, args: readonly unknown[]): number {
   };
   if (call === 'hash') return (args[1] as { readonly size: number }).size;
   if (call === 'stage') return sizeOf(args[0] as Order);
-  if (call === 'fetchPack') return PACK_FILE_BYTES;
+  if (call === 'fetchPack') return (args[1] as FetchPackWish).bytes;
   if (call === 'pack') return (args[1] as readonly Order[]).reduce((sum, order) => sum + sizeOf(order), 0);
   if (call !== 'carryOut' && call !== 'recover') return 0;
   return (args[0] as readonly Order[]).reduce((sum, order) => sum + sizeOf(order), 0);

@@ -5,7 +5,6 @@
 import { OWN_FOLDER, type RelPath, relPath } from '@lazysync/event-model';
 import { makeTrashFolder, moveName } from './capture.ts';
 import type { FsPort } from './fs-port.ts';
-import { isPack } from './pack-file.ts';
 import { codeOf, dropName, type TreeContext } from './tree-context.ts';
 
 const STAGE = `${OWN_FOLDER}/stage`;
@@ -34,8 +33,8 @@ export async function leaveBehind(it: TreeContext, paths: readonly RelPath[]): P
   for (const path of paths) {
     try {
       const { nlink, kind, size } = await it.fs.lstat(path);
-      // A second name, a file with nothing in it, or copies on their way.
-      if (kind === 'file' && (nlink > 1 || size === 0 || (await isPack(it.fs, path)))) await dropName(it.fs, path);
+      // A second name, or a file with nothing in it.
+      if (kind === 'file' && (nlink > 1 || size === 0)) await dropName(it.fs, path);
       else await moveName(it, path, await makeTrashFolder(it, slotOf(path), LEFT));
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { isOwn, parseRelPath, type RelPath, relPath } from '@lazysync/event-model';
 import type { FsPort, OpenFile } from './fs-port.ts';
+import { fill } from './read-in-order.ts';
 import { createStage } from './stage-file.ts';
 import { uploadStagePath } from './tree-context.ts';
 
@@ -36,7 +37,7 @@ const PREFIX = MAGIC.length + LENGTH_DIGITS;
 export const PACK_FILES = 1_000;
 /** Bytes: what is larger fills the link by itself. */
 export const PACKED_SIZE = 256 << 10;
-/** Bytes of all contents, and of the header. */
+/** Bytes of all contents. */
 export const PACK_BYTES = 32 << 20;
 const HEADER_BYTES = 32 << 20;
 export const PACK_FILE_BYTES = PREFIX + HEADER_BYTES + PACK_BYTES;
@@ -136,12 +137,7 @@ function parseHeader(json: Uint8Array): readonly PackedFile[] | null {
 
 async function readWhole(file: OpenFile, at: number, size: number): Promise<Buffer | null> {
   const bytes = Buffer.alloc(size);
-  for (let got = 0; got < size; ) {
-    const some = await file.read(bytes.subarray(got), at + got);
-    if (some === 0) return null;
-    got += some;
-  }
-  return bytes;
+  return (await fill(file, bytes, at)) === size ? bytes : null;
 }
 
 /** null: it is no whole pack. Throws FsError when it can not be read. The file is closed by whoever opened it. */
@@ -167,14 +163,4 @@ export async function openPack(file: OpenFile): Promise<OpenPack | null> {
       return content !== null && contentHash(content) === one.hash ? content : null;
     },
   };
-}
-
-/** Whatever lies there is a copy of something. */
-export async function isPack(fs: FsPort, path: string): Promise<boolean> {
-  const file = await fs.openRead(path);
-  try {
-    return (await readWhole(file, 0, MAGIC.length))?.toString('latin1') === MAGIC;
-  } finally {
-    await file.close();
-  }
 }

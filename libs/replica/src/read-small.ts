@@ -1,5 +1,6 @@
 /** A small file as a whole, if it held still meanwhile. */
 import type { FsPort, RawStat } from './fs-port.ts';
+import { fill } from './read-in-order.ts';
 import { unchanged } from './stage-upload.ts';
 
 export interface SmallFile {
@@ -19,8 +20,7 @@ export async function readSmall(
     const before = await file.stat();
     if (!wanted(before)) return null;
     const bytes = Buffer.alloc(before.size);
-    let got = 0;
-    for (let some = -1; some !== 0 && got < bytes.length; got += some) some = await file.read(bytes.subarray(got), got);
+    const got = await fill(file, bytes, 0);
     const shown = await file.stat();
     return got === bytes.length && unchanged(before, shown) ? { bytes, shown } : null;
   } finally {

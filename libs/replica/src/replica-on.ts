@@ -134,7 +134,7 @@ export function createReplica(options: ReplicaOptions): Replica {
         return failure(error, side, ROOT).problem;
       }
     },
-    fetchPack: (request, stepNs) => fetchPack({ remote: fs, local: peer }, request, stepNs),
+    fetchPack: (request, { stepNs }) => fetchPack({ remote: fs, local: peer }, request, stepNs),
     discard: async (slots) => {
       const placeOf = side === 'remote' ? uploadStagePath : stagePath;
       await mapParallel(slots, parallel, (slot) => dropName(fs, placeOf(slot)));

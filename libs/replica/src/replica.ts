@@ -125,6 +125,13 @@ export type FetchOutcome =
   | { readonly kind: 'broken-off'; readonly problem: Problem }
   | { readonly kind: 'failed'; readonly problem: Problem };
 
+export interface FetchPackWish {
+  /** The finest difference of times that the mount shows, ns. */
+  readonly stepNs: bigint;
+  /** As many as all its contents together should have. */
+  readonly bytes: number;
+}
+
 /** A download that has come in a pack: staged, as if it had come by itself. */
 export interface FetchedOfPack {
   readonly slot: string;
@@ -197,7 +204,7 @@ export interface Replica {
   /** Remote only: an empty file for whoever packs beside the disk. null, or why that is not possible now. */
   makeEmptyPack(slot: string): Promise<Problem | null>;
   /** Remote only: brings what is in a pack into the local stage folder. What is missing in the answer was not in it. */
-  fetchPack(request: PackRequest, stepNs: bigint): Promise<readonly FetchedOfPack[]>;
+  fetchPack(request: PackRequest, wish: FetchPackWish): Promise<readonly FetchedOfPack[]>;
   /** Remote only: a fetch that is under way answers `left-off` soon, unless it reads this very version. */
   leaveOff(slot: string, unless: RemotePrint | null): Promise<void>;
   /** Removes stage files by slot; on the remote those of uploads and copies. */

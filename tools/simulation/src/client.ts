@@ -379,7 +379,7 @@ export class Client {
         return call((it) => it.fetch(order));
       },
       makeEmptyPack: (slot) => call((it) => it.makeEmptyPack(slot)),
-      fetchPack: (request, stepNs) => call((it) => it.fetchPack(request, stepNs)),
+      fetchPack: (request, wish) => call((it) => it.fetchPack(request, wish)),
       leaveOff: (slot, unless) => {
         this.count('download left off');
         return call((it) => it.leaveOff(slot, unless));
