@@ -11,7 +11,7 @@ const STEPS = 720;
 /** Acts that are read at once. */
 const MOST = 20_000;
 
-/** Counts since the dashboard began to look, by kind: `upload in remote`. */
+/** Counts at one moment, since the dashboard began to look, by kind: `upload in remote`. */
 export interface Totals {
   readonly acts: ReadonlyMap<string, number>;
   readonly bytesUp: number;
@@ -86,7 +86,7 @@ export function createHistory(now: () => number): History {
       }
       return { stepMs: STEP_MS, samples };
     },
-    totals: () => ({ acts, bytesUp, bytesDown }),
+    totals: () => ({ acts: new Map(acts), bytesUp, bytesDown }),
   };
 }
 

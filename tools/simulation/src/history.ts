@@ -145,7 +145,8 @@ export const EVERYTHING: Limits = {
     'replay',
     'wait',
   ],
-  deeds: DEEDS,
+  // The same.
+  deeds: [...DEEDS, 'move', 'chmod'],
   wheres: ['local', 'mount', 'host'],
   paths: PATHS.length,
   length: 14,
