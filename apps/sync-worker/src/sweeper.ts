@@ -11,12 +11,14 @@ import { type PairPorts, processTimers } from './ports.ts';
 const MANY = 32;
 /** After a failure, ms. */
 const AGAIN_MS = 1_000;
-/** Quiet for so long, ms, or so many names: until then they would only hold up the uploads that come after them. */
+/** The lane at rest for so long, ms, or so many names: until then they would only hold up the uploads that come after. */
 const QUIET_MS = 300;
-const ENOUGH = 512;
+const ENOUGH = 4096;
 
 export interface Sweeper {
   add(slot: string): void;
+  /** A job of the lane begins, or is over. */
+  atWork(working: boolean): void;
   /** Names that are still there. */
   readonly left: number;
   /** What is not removed now is removed after the next start. */
@@ -30,6 +32,9 @@ export function createSweeper(ports: PairPorts): Sweeper {
   let running: Promise<void> | null = null;
   let waiting: { cancel(): void } | null = null;
   let closed = false;
+  let working = false;
+
+  const isTime = (): boolean => slots.size > 0 && (!working || slots.size >= ENOUGH);
 
   async function sweepOnce(): Promise<void> {
     const some = [...slots].slice(0, MANY);
@@ -43,7 +48,7 @@ export function createSweeper(ports: PairPorts): Sweeper {
 
   async function sweep(): Promise<void> {
     try {
-      while (slots.size > 0) await sweepOnce();
+      while (isTime()) await sweepOnce();
     } catch (error) {
       if (closed) return;
       if (!(error instanceof RemoteOffline || error instanceof PairHeld))
@@ -61,7 +66,7 @@ export function createSweeper(ports: PairPorts): Sweeper {
   }
 
   function start(): void {
-    if (closed || running !== null || waiting !== null || slots.size === 0) return;
+    if (closed || running !== null || waiting !== null || !isTime()) return;
     running = sweep().finally(() => {
       running = null;
     });
@@ -77,12 +82,17 @@ export function createSweeper(ports: PairPorts): Sweeper {
       if (slots.size < ENOUGH) startAfter(QUIET_MS);
       else start();
     },
+    atWork(now) {
+      working = now;
+      if (!working && running === null && slots.size > 0) startAfter(QUIET_MS);
+    },
     get left() {
       return slots.size;
     },
     async close() {
       waiting?.cancel();
       waiting = null;
+      working = false;
       start();
       closed = true;
       await running;

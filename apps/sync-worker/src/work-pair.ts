@@ -198,6 +198,7 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     idleTimer?.cancel();
     ports.log('debug', 'job begins', { job: id });
     if (state === 'held' && timers.now() < heldUntil) return { kind: 'wait', ms: RETRY_HELD_MS, why };
+    sweeper.atWork(true);
     try {
       await comeBack();
       misses = 0;
@@ -215,6 +216,8 @@ export async function workPair(ports: PairPorts, hooks: PairHooks): Promise<Work
     } catch (error) {
       noteChange();
       return await failed(error, signal);
+    } finally {
+      sweeper.atWork(false);
     }
   }
 

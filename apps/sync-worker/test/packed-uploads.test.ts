@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { type RelPath, relPath, type UnpackOutcome } from '@lazysync/event-model';
-import { createDiskFs, type DiskFs, RemoteOffline, takenPath, unpack } from '@lazysync/replica';
+import { createDiskFs, type DiskFs, packPath, RemoteOffline, takenPath, unpack } from '@lazysync/replica';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { replayJournal } from '../src/replay-journal.ts';
 import { type TwoFolders, twoFolders } from './support/two-folders.ts';
@@ -119,7 +119,7 @@ test.each<readonly [string, Unpack]>([
   [
     'whoever has taken it is killed in the middle',
     async (slot: string) => {
-      await disk.rename(`.lazysync/stage/${Number(/\d+$/.exec(slot)?.[0]) % 16}/${slot}`, takenPath(slot));
+      await disk.rename(packPath(slot), takenPath(slot));
       fs.writeFileSync(path.join(remote, 'a'), 'of a');
       return null;
     },

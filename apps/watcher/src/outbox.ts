@@ -1,7 +1,8 @@
 /**
  * Events on their way into the lane: in order, one publication at a time, bounded, as is what waits in the lane. Above
  * the bound a single rescan takes the place of all that waits here, and nothing is published before the worker has got
- * through half of what it has. Opens are kept: no rescan finds them.
+ * through half of what it has. Opens are kept: no rescan finds them. What comes while the lane is at work on what was
+ * published before waits for it, for a moment, and goes as one job: a job of many is far cheaper than many jobs.
  */
 import { MAX_EVENTS, ROOT, type SyncEvent } from '@lazysync/event-model';
 
@@ -25,14 +26,23 @@ export interface Outbox {
   push(events: readonly SyncEvent[]): void;
   /** Events that were pushed since the start. */
   pushed(): number;
-  /** Resolves when everything that was pushed before is in Redis. */
+  /** Resolves when everything that was pushed before is in Redis; nothing is held back until then. */
   drained(): Promise<void>;
 }
 
 /** ms between looks at a lane that is full. */
 const LOOK_MS = 1_000;
+/** ms between looks at a lane that is at work, and how many of them: nothing is held back longer. */
+const HOLD_LOOK_MS = 50;
+const HOLD_LOOKS = 20;
 /** What a job costs Redis by itself, in events: about 600 bytes beside some 200 for each event. */
 const JOB_COST = 3;
+
+/** May go into one job with others. Deletes that a scan infers may not: they are counted by the job. */
+function isMergeable(event: SyncEvent): boolean {
+  if (event.kind === 'delete') return event.seen !== false;
+  return event.kind === 'access' || event.kind === 'create' || event.kind === 'modify';
+}
 
 const RESCAN: SyncEvent = { kind: 'rescan', side: 'local', path: ROOT, why: 'too many changes at once' };
 
@@ -47,6 +57,8 @@ export function createOutbox(options: OutboxOptions): Outbox {
   /** The jobs that were published last, oldest first, each as so many events: the lane is worked in order. */
   let sent: number[] = [];
   let inLane = 0;
+  /** So many wait for everything to be out. */
+  let hurried = 0;
 
   const collapse = (): void => {
     const opens = new Map<string, SyncEvent>();
@@ -59,13 +71,39 @@ export function createOutbox(options: OutboxOptions): Outbox {
   };
 
   /** Of the last jobs at most as many can still be in the lane as it has in all. */
-  const lookAtLane = async (): Promise<void> => {
+  const lookAtLane = async (): Promise<boolean> => {
     try {
       const jobs = await options.jobsInLane();
       sent = jobs === 0 ? [] : sent.slice(-jobs);
       inLane = sent.reduce((sum, events) => sum + events, 0);
+      return true;
     } catch {
-      return; // Redis is away: asked again, or the publication waits for it
+      return false; // Redis is away: asked again, or the publication waits for it
+    }
+  };
+
+  /** How many batches go as one, and their events. */
+  const leading = (): { readonly batches: number; readonly events: number } => {
+    let batches = 0;
+    let events = 0;
+    for (const batch of waiting) {
+      if (batches > 0 && (events + batch.length > MAX_EVENTS || !batch.every(isMergeable))) break;
+      batches++;
+      events += batch.length;
+      if (!batch.every(isMergeable)) break;
+    }
+    return { batches, events };
+  };
+
+  const hold = async (): Promise<void> => {
+    for (let looks = 0; looks < HOLD_LOOKS && sent.length > 0; looks++) {
+      const first = waiting[0];
+      if (hurried > 0 || options.stopping.aborted || first === undefined || !first.every(isMergeable)) return;
+      // More would not fit, or may not go along.
+      const { batches, events } = leading();
+      if (events >= MAX_EVENTS || batches < waiting.length) return;
+      if (!(await lookAtLane()) || sent.length === 0) return;
+      await options.pause(HOLD_LOOK_MS);
     }
   };
 
@@ -81,10 +119,10 @@ export function createOutbox(options: OutboxOptions): Outbox {
   };
 
   const next = async (): Promise<SyncEvent[] | undefined> => {
-    const first = waiting[0];
-    if (first === undefined) return undefined;
-    await room(first.length);
-    const batch = waiting.shift() ?? [];
+    if (waiting.length === 0) return undefined;
+    await hold();
+    await room(leading().events);
+    const batch = waiting.splice(0, leading().batches).flat();
     size -= batch.length;
     covered = false;
     return batch;
@@ -126,7 +164,12 @@ export function createOutbox(options: OutboxOptions): Outbox {
     },
     pushed: () => pushed,
     async drained() {
-      while (working !== undefined) await working;
+      hurried++;
+      try {
+        while (working !== undefined) await working;
+      } finally {
+        hurried--;
+      }
     },
   };
 }

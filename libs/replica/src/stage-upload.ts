@@ -143,7 +143,6 @@ async function stageOnce(
     await keeper?.over();
     const after = await source.stat();
     if (hash === null || !unchanged(before, after)) return null;
-    await staged.sync();
     await staged.setMtime(before.mtimeNs);
     // Setting the time has asked the server what it shows now.
     let shown = await staged.known();
@@ -152,6 +151,8 @@ async function stageOnce(
       await staged.chmod(before.mode);
       shown = await staged.known();
     }
+    // Last: its time and mode are to last, too, and on a mount the last write is answered by now.
+    await staged.sync();
     return shown.size === before.size ? { stat: fileStat(shown), hash, source: fileStat(after) } : null;
   } finally {
     // ORDER: what is told beside is told before the answer, and no descriptor is closed under it.

@@ -69,6 +69,8 @@ export interface RemoteScanOptions {
 /** Directories in one call, and calls in flight. */
 const BATCH = 32;
 const CALLS = 2;
+/** How many times as long as a look took is waited at least before the next. */
+const REST = 9;
 
 export function createRemoteScan(options: RemoteScanOptions): RemoteScanner {
   const { ports, timers } = options;
@@ -202,7 +204,8 @@ export function createRemoteScan(options: RemoteScanOptions): RemoteScanner {
   const { intervalMs, done } = options;
   const loop = createScanLoop({
     timers,
-    intervalMs,
+    // A mount that is busy, with our own uploads, say, answers late: what is hot would be listed all the time.
+    intervalMs: (tookMs) => Math.max(intervalMs(), tookMs * REST),
     scan,
     done: (result) => {
       // After any trouble, and where something may have slipped through: everything.

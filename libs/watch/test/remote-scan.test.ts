@@ -283,6 +283,32 @@ test('a listing that was equal is asked for by its digest', async () => {
   expect(asked.every(({ known }) => known === undefined)).toBe(true);
 });
 
+test('a look that took long is followed by a long rest: a busy mount is not kept busy by it', async () => {
+  set('d', directory);
+  know(folderRow('d'));
+  const slow = createRemoteScan({
+    cacheMs: CACHE_MS,
+    ports: {
+      ...ports,
+      list: async (queries) => {
+        timers.advance(1_000);
+        return await ports.list(queries);
+      },
+    },
+    timers,
+    intervalMs: () => 2_000,
+    done: () => scans++,
+  });
+  slow.start();
+  await until(() => timers.pending > 0, 'the pause');
+  expect([timers.now(), scans]).toEqual([2_000, 1]);
+  timers.advance(9 * 2_000 - 1);
+  expect(scans).toBe(1);
+  timers.advance(1);
+  await until(() => scans === 2, 'the second scan');
+  await slow.stop();
+});
+
 test('while somebody else looks at everything it only puts up watches', async () => {
   quiet = true;
   set('d', directory);
@@ -375,7 +401,8 @@ test('in rounds: everything first, then some folders at a time, and everything w
     ports,
     timers,
     cacheMs: CACHE_MS,
-    intervalMs: () => 2_000,
+    // As long as time is moved on, so that no time goes by during a round.
+    intervalMs: () => 20_000,
     inRounds: () => true,
     done: () => scans++,
   });
