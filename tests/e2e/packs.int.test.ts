@@ -106,6 +106,27 @@ test.skipIf(noMounts !== null)('many stubs come down as one', async () => {
   await waitFor('nothing staged any more', LIMIT_MS, isEmpty);
 });
 
+test.skipIf(noMounts !== null)(
+  'a folder is made, and moved, on the server: who opens a stub in it gets the copy',
+  async () => {
+    const kindOf = (file: string): 'link' | 'file' | null => {
+      const stat = fs.lstatSync(lab.l(file), { throwIfNoEntry: false });
+      return stat === undefined ? null : stat.isSymbolicLink() ? 'link' : 'file';
+    };
+    // No folder of local is listed here: that would tell of it, too.
+    const open = async (file: string): Promise<void> => {
+      await waitFor(`the stub ${file}`, LIMIT_MS, () => kindOf(file) === 'link');
+      expect(fs.readFileSync(lab.l(file), 'utf8')).toBe('of the server');
+      await waitFor(`a copy of ${file}`, 20_000, () => kindOf(file) === 'file');
+    };
+    fs.mkdirSync(path.join(slow.backing, 'made/deep'), { recursive: true });
+    for (const name of ['a', 'b']) fs.writeFileSync(path.join(slow.backing, 'made/deep', name), 'of the server');
+    await open('made/deep/a');
+    fs.renameSync(path.join(slow.backing, 'made'), path.join(slow.backing, 'moved'));
+    await open('moved/deep/b');
+  },
+);
+
 test.skipIf(noMounts !== null)('killed while it unpacks: all come all the same, once', async () => {
   write(lab.local, 'killed', 400);
   await waitFor('the first of them', LIMIT_MS, () => Object.keys(contents(slow.backing, 'killed')).length > 0);

@@ -35,6 +35,7 @@ import { createBlindFolders, type WatchNeed } from './blind-folders.ts';
 import { blindInterval, remoteInterval, SCAN_CACHING_MOUNT, SCAN_LOCAL, SCAN_SERVED } from './intervals.ts';
 import { createLaneFeed } from './lane-feed.ts';
 import { createLook, type Look } from './look.ts';
+import { followNewFolders } from './new-folders.ts';
 import type { Outbox } from './outbox.ts';
 import { createScanAgain } from './scan-again.ts';
 import { followServed } from './served.ts';
@@ -184,6 +185,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     // A delete that was seen is worth more than one that a scan infers.
     onHint: (hint) => {
       if (hint.kind === 'delete' || !postponed()) settle.hint(hint);
+      if (hint.kind === 'create') newFolders.made();
       recent.changed(hint.path);
     },
     onOpen: (path) => recent.opened(path),
@@ -309,6 +311,17 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     },
   });
 
+  const newFolders = followNewFolders({
+    timers,
+    reader: () => base.reader(),
+    needed: () => ready && served.now,
+    watch: async (folders) => access.sweep((await rewatchRemote(folders)).fresh),
+    failed: (error) => {
+      // When it answers again, everything is looked at.
+      if (!(error instanceof RemoteOffline)) log.warn({ err: error }, 'new folders could not be watched yet');
+    },
+  });
+
   // -------------------------------------------------------------------------------------------------- start and stop
 
   const startRemote = async (): Promise<void> => {
@@ -367,6 +380,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   } catch (error) {
     offState();
     served.stop();
+    newFolders.stop();
     await source.stop();
     throw error;
   }
@@ -390,6 +404,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       offState();
       readyTimer?.cancel();
       served.stop();
+      newFolders.stop();
       scanAgain.local.stop();
       scanAgain.remote.stop();
       access.stop();
