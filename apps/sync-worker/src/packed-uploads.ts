@@ -7,84 +7,40 @@ import { changesAfter } from '@lazysync/action-table';
 import type { Act } from '@lazysync/base';
 import {
   type BaseChange,
+  type Entry,
   type FileStat,
-  type PathView,
   parentOf,
   type RelPath,
-  type Step,
   type StepOutcome,
   type UnpackedFile,
 } from '@lazysync/event-model';
-import { PACK_BYTES, PACK_FILES, PACKED_SIZE, type PackOutcome } from '@lazysync/replica';
-import { reachesOut } from './decision-reach.ts';
+import type { PackOutcome } from '@lazysync/replica';
 import { checkRoot, guard } from './guards.ts';
-import { openAt } from './journal.ts';
 import { listingCacheMs, timeStep } from './mount-memory.ts';
-import { planned } from './planned.ts';
+import { isSmallFile, type NewFolder, type Pack, planPacks, type Upload } from './pack-plan.ts';
 import type { PairPorts } from './ports.ts';
 import type { SeenAhead } from './quick-lap.ts';
 import type { PathSettler } from './settle-path.ts';
 import { upLimit } from './uploads.ts';
 
-type UploadStep = Extract<Step, { kind: 'upload' }>;
-
-interface Upload {
-  readonly slot: string;
-  readonly step: UploadStep;
-  readonly view: PathView;
-  readonly why: string;
-}
-
 type Packed = Upload & Extract<PackOutcome, { kind: 'packed' }>;
+type Done = Extract<StepOutcome, { kind: 'done' }>;
 
-function isSmallFile({ local, cause }: SeenAhead): boolean {
-  return local?.kind === 'file' && local.stat.size <= PACKED_SIZE && !cause.hydrate;
+/** What was given its name beside the disk. */
+interface Unpacked {
+  readonly folders: readonly NewFolder[];
+  readonly files: ReadonlyMap<string, Done>;
 }
 
-async function uploadOf(ports: PairPorts, { path, cause, local, remote }: SeenAhead): Promise<Upload | null> {
-  const { base } = ports;
-  const parent = parentOf(path);
-  if (base.get(path) !== null || (parent !== '' && base.get(parent)?.kind !== 'directory')) return null;
-  if (local === undefined || remote?.kind !== 'absent' || ports.ignored(path, false)) return null;
-  if (openAt(base, path).length > 0) return null;
-  const known = { path, base: null, movedFrom: base.movedFrom(path), nowNs: BigInt(ports.now()) * 1_000_000n };
-  const [decision, view] = await planned(ports, { ...known, local, remote }, cause);
-  if (decision.kind !== 'step' || decision.again || reachesOut(decision, view)) return null;
-  const { step, why } = decision;
-  return step.kind === 'upload' && step.expected.kind === 'absent' ? { slot: ports.slot(), step, view, why } : null;
-}
-
-/**
- * All but one in each folder. That one goes through the mount afterwards: a change of its own is what makes a mount forget
- * the listing, and the names that were not there, from before the pack.
- */
-function butOneEach(ports: PairPorts, uploads: readonly Upload[]): readonly Upload[] {
-  // Of a mount that remembers nothing there is nothing to be forgotten.
-  if (listingCacheMs(ports) === 0) return uploads;
-  const last = new Map(uploads.map((upload) => [parentOf(upload.step.path), upload]));
-  return uploads.filter((upload) => last.get(parentOf(upload.step.path)) !== upload);
-}
-
-/** As many in one pack as it may hold. */
-function inPacks(uploads: readonly Upload[]): readonly (readonly Upload[])[] {
-  const packs: Upload[][] = [];
-  let bytes = 0;
-  for (const upload of uploads) {
-    const { size } = upload.step.source;
-    let last = packs.at(-1);
-    if (last === undefined || last.length === PACK_FILES || bytes + size > PACK_BYTES) {
-      packs.push((last = []));
-      bytes = 0;
-    }
-    last.push(upload);
-    bytes += size;
-  }
-  return packs;
-}
+const NOTHING: Unpacked = { folders: [], files: new Map() };
 
 /** As the mount shows it; inodes of the disk behind it mean nothing here. */
 function shownAs({ size, mode, mtimeNs }: UnpackedFile): FileStat {
   return { size, mode, mtimeNs, ctimeNs: mtimeNs, dev: 0n, ino: 0n, birthNs: 0n };
+}
+
+function folderShownAs({ step: { mode } }: NewFolder): Entry {
+  return { kind: 'directory', mode, identity: { dev: 0n, ino: 0n, birthNs: 0n } };
 }
 
 /** A pack that nobody unpacks any more, and all that may be staged of it. The journal knows none of it afterwards. */
@@ -98,19 +54,16 @@ export async function undoPack(ports: PairPorts, pack: string): Promise<void> {
   ports.base.record([], slots);
 }
 
-async function sendPack(
-  ports: PairPorts,
-  uploads: readonly Upload[],
-  stepNs: bigint,
-): Promise<ReadonlyMap<string, StepOutcome>> {
+async function sendPack(ports: PairPorts, { folders, uploads }: Pack, stepNs: bigint): Promise<Unpacked> {
   const [first] = uploads;
-  if (first === undefined || ports.packs === undefined) return new Map();
+  if (first === undefined || ports.packs === undefined) return NOTHING;
   const pack = ports.slot();
   const at = ports.now();
   // ORDER: known before it is there. CRASH: what was given its name is found there and compared; the rest is undone.
   ports.base.begin(uploads.map(({ slot, step }) => ({ slot, step, side: 'remote', at, packed: pack })));
+  const wish = { stepNs, folders: folders.map(({ step }) => step), ...upLimit(ports) };
   const [packing, guarding] = await Promise.allSettled([
-    ports.remote.pack(pack, uploads, { stepNs, ...upLimit(ports) }),
+    ports.remote.pack(pack, uploads, wish),
     guard(ports, first.step),
   ]);
   if (guarding.status === 'rejected') throw guarding.reason;
@@ -120,15 +73,48 @@ async function sendPack(
     return outcome?.kind === 'packed' ? [{ ...upload, ...outcome }] : [];
   });
   const answer = sent.length === 0 ? null : await ports.packs.unpack(pack);
-  const unpacked = new Map(answer?.kind === 'unpacked' ? answer.files.map((file) => [file.slot, file]) : []);
-  const done = new Map<string, StepOutcome>();
+  if (answer?.kind !== 'unpacked') return NOTHING;
+  const made = new Set(answer.folders);
+  const unpacked = new Map(answer.files.map((file) => [file.slot, file]));
+  const files = new Map<string, Done>();
   for (const { slot, hash, source } of sent) {
     const file = unpacked.get(slot);
     // Said by somebody else: what does not fit is found out by an upload of its own.
     if (file?.size !== source.size) continue;
-    done.set(slot, { kind: 'done', after: { kind: 'file', stat: shownAs(file) }, hash, source });
+    files.set(slot, { kind: 'done', after: { kind: 'file', stat: shownAs(file) }, hash, source });
   }
-  return done;
+  return { folders: folders.filter(({ step }) => made.has(step.path)), files };
+}
+
+/** Into the base. Answers with a few words for each path that is at rest by that. */
+function record(ports: PairPorts, { uploads }: Pack, { folders, files }: Unpacked): ReadonlyMap<RelPath, string> {
+  const { base } = ports;
+  const nowNs = BigInt(ports.now()) * 1_000_000n;
+  const changes: BaseChange[] = [];
+  const acts: Act[] = [];
+  const over: string[] = [];
+  const known = new Set<RelPath>();
+  const hasFolder = (path: RelPath): boolean => {
+    const parent = parentOf(path);
+    return parent === '' || known.has(parent) || base.get(parent)?.kind === 'directory';
+  };
+  for (const folder of folders) {
+    const { step, view, why } = folder;
+    if (!hasFolder(step.path)) continue;
+    known.add(step.path);
+    changes.push(...changesAfter({ step, after: folderShownAs(folder) }, view, null, nowNs));
+    acts.push({ path: step.path, act: 'make-directory in remote', why });
+  }
+  for (const { slot, step, view, why } of uploads) {
+    const outcome = files.get(slot);
+    // In a folder that was there already: that comes first, and this file is found there and compared.
+    if (outcome === undefined || !hasFolder(step.path)) continue;
+    changes.push(...changesAfter({ step, ...outcome }, view, null, nowNs));
+    acts.push({ path: step.path, act: 'upload in remote', why });
+    over.push(slot);
+  }
+  base.record(changes, over, acts, ports.now());
+  return new Map(acts.map(({ path, act, why }) => [path, `${act} (${why})`]));
 }
 
 /** Are there as many as a pack is worth it, and somebody who unpacks? */
@@ -146,34 +132,20 @@ export async function packedUploads(
   tasks: readonly SeenAhead[],
 ): Promise<ReadonlyMap<RelPath, string>> {
   const said = new Map<RelPath, string>();
-  const { packs } = ports;
+  const { base, packs } = ports;
   const stepNs = timeStep(ports);
   if (packs === undefined || stepNs === null) return said;
-  const troubled = new Set(ports.base.problems().map(({ path }) => path));
-  const uploads: Upload[] = [];
-  for (const task of tasks.filter(isSmallFile)) {
-    const upload = troubled.has(task.path) ? null : await uploadOf(ports, task);
-    if (upload !== null) uploads.push(upload);
-  }
-  const most = butOneEach(ports, uploads);
-  if (most.length < packs.fewest) return said;
-  for (const some of inPacks(most)) {
-    const done = await sendPack(ports, some, stepNs);
-    const changes: BaseChange[] = [];
-    const acts: Act[] = [];
-    for (const { slot, step, view, why } of some) {
-      const outcome = done.get(slot);
-      if (outcome?.kind !== 'done') continue;
-      changes.push(...changesAfter({ step, ...outcome }, view, null, BigInt(ports.now()) * 1_000_000n));
-      acts.push({ path: step.path, act: 'upload in remote', why });
-      said.set(step.path, `upload in remote (${why})`);
-    }
+  for (const pack of await planPacks(ports, tasks, packs.fewest)) {
     // ORDER: what is done is written down first; what is left of the pack then goes by the journal.
-    ports.base.record(changes, [...done.keys()], acts, ports.now());
-    if (acts.length > 0) settler.noteChange();
-    const open = ports.base.intents().find(({ packed }) => packed !== undefined)?.packed;
+    const done = record(ports, pack, await sendPack(ports, pack, stepNs));
+    for (const [path, words] of done) said.set(path, words);
+    if (done.size > 0) settler.noteChange();
+    const open = base.intents().find(({ packed }) => packed !== undefined)?.packed;
     if (open !== undefined) await undoPack(ports, open);
     if (done.size === 0) break;
   }
+  // The mount knows nothing of a new folder; what it remembers of the others is older than the pack.
+  const changed = new Set([...said.keys()].map(parentOf).filter((folder) => !said.has(folder)));
+  if (changed.size > 0 && listingCacheMs(ports) !== 0) await ports.remote.forgetListings([...changed]);
   return said;
 }

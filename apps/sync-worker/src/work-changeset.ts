@@ -120,26 +120,13 @@ export function createChangesetWorker(
     });
   }
 
-  /** Answers with what is at rest by that. New folders are settled before what goes into them. */
-  async function goPacked(tasks: readonly Task[], say: Say, signal: AbortSignal): Promise<ReadonlySet<RelPath>> {
-    const atRest = new Set<RelPath>();
-    if (!(await areForPack(ports, tasks))) return atRest;
-    const isNewFolder = ({ isNew, local, path }: Task): boolean =>
-      isNew === true && local?.kind === 'directory' && !ports.ignored(path, true);
-    const folders = tasks.filter(isNewFolder);
-    await settleAll(folders, say, signal);
-    for (const { path } of folders) atRest.add(path);
-    const files = tasks.filter(({ path }) => !atRest.has(path));
-    const sent = await packedUploads(
-      ports,
-      settler,
-      files.map((task) => ({ ...task, remote: undefined, ...stillSeen(task) })),
-    );
-    for (const [path, words] of sent) {
-      say(path, words);
-      atRest.add(path);
-    }
-    return atRest;
+  /** Answers with what is at rest by that. */
+  async function goPacked(tasks: readonly Task[], say: Say): Promise<ReadonlySet<RelPath>> {
+    if (!(await areForPack(ports, tasks))) return new Set();
+    const seen = tasks.map((task) => ({ ...task, remote: undefined, ...stillSeen(task) }));
+    const sent = await packedUploads(ports, settler, seen);
+    for (const [path, words] of sent) say(path, words);
+    return new Set(sent.keys());
   }
 
   /** Null: not what was expected lies there; the path is to be planned again. */
@@ -258,7 +245,7 @@ export function createChangesetWorker(
       );
       for (const [path, words] of quick) say(path, words);
       const open = rest.filter(({ path }) => !quick.has(path));
-      const packed = await goPacked(open, say, signal);
+      const packed = await goPacked(open, say);
       await settleAll(
         open.filter(({ path }) => !packed.has(path)),
         say,

@@ -58,8 +58,6 @@ afterEach(async () => {
 });
 
 const NAMES = ['a', 'b', 'd/c', 'd/d', 'd/e/f', 'd/e/g', 'g'];
-/** One in each folder goes through the mount. */
-const PACKED = NAMES.length - 3;
 
 function write(names: readonly string[] = NAMES): readonly string[] {
   for (const name of names) {
@@ -77,7 +75,7 @@ test('new files and their folders go up in one pack, each as an upload of its ow
   const said = await pair.change('local', 'create', ...paths);
   expect(asked).toHaveLength(1);
   expect(said.filter((one) => one.startsWith('upload in remote'))).toHaveLength(NAMES.length);
-  expect(packedNames).toHaveLength(PACKED);
+  expect(packedNames).toHaveLength(NAMES.length);
   const { mode, mtimeMs } = fs.statSync(path.join(remote, 'b'));
   // The mount keeps whole seconds.
   expect([mode & 0o777, mtimeMs]).toEqual([0o640, 1_000_000_000]);
@@ -86,8 +84,41 @@ test('new files and their folders go up in one pack, each as an upload of its ow
   expect(await pair.change('remote', 'modify', 'b')).toEqual(['in agreement']);
 });
 
+test('the mount is told to forget the folders that it knew, and only those', async () => {
+  fs.mkdirSync(path.join(pair.local, 'old'));
+  await pair.change('local', 'create', 'old');
+  const forgotten: RelPath[] = [];
+  const { remote: there } = pair.ports;
+  const { forgetListings } = there;
+  Object.assign(there, {
+    forgetListings: (folders: readonly RelPath[]) => {
+      forgotten.push(...folders);
+      return forgetListings(folders);
+    },
+  });
+  await pair.change('local', 'create', ...write([...NAMES, 'old/new']));
+  expect(forgotten.sort()).toEqual(['', 'old']);
+  forgotten.length = 0;
+  pair.ports.base.setMeta('probe-remote', JSON.stringify({ mtimeStepNs: '1000000000', listingCacheMs: 0 }));
+  await pair.change('local', 'create', ...write(['old/x', 'old/y', 'old/z']).slice(2));
+  expect(forgotten).toEqual([]);
+});
+
+test('a folder that somebody has made meanwhile is taken as theirs, with what lies in it', async () => {
+  answer = (slot) => {
+    fs.mkdirSync(path.join(remote, 'd'), { mode: 0o700 });
+    fs.writeFileSync(path.join(remote, 'd/theirs'), 'of somebody else');
+    return really(slot);
+  };
+  await pair.change('local', 'create', ...write());
+  expect(pair.ports.base.get(relPath('d/e/f'))).toMatchObject({ kind: 'file', form: 'copy' });
+  expect(Object.keys(pair.tree('remote')).some((name) => name.includes('conflict'))).toBe(false);
+  await pair.change('remote', 'create', 'd/theirs');
+  await pair.open('d/theirs');
+});
+
 test('few files, or nobody there: each goes by itself', async () => {
-  await pair.change('local', 'create', ...write(['a', 'b']).slice(2));
+  await pair.change('local', 'create', ...write(['a']).slice(2));
   served = false;
   await pair.change('local', 'create', ...write());
   expect(asked).toEqual([]);
@@ -138,7 +169,7 @@ test('broken off in the middle, it is withdrawn: what comes late does nothing', 
     throw new RemoteOffline('of a test');
   };
   await expect(pair.change('local', 'create', ...write())).rejects.toThrow(RemoteOffline);
-  expect(pair.ports.base.intents()).toHaveLength(PACKED);
+  expect(pair.ports.base.intents()).toHaveLength(NAMES.length);
   await replayJournal(pair.ports);
   expect(staged()).toEqual([]);
   expect(await really(late)).toEqual({ kind: 'gone' });
@@ -171,7 +202,7 @@ test.each(['d', 'd/e'] as RelPath[])('nothing is written through a link that lie
     const outcome = await really(slot);
     fs.unlinkSync(path.join(remote, folder));
     fs.renameSync(path.join(remote, 'moved away'), path.join(remote, folder));
-    expect(outcome).toEqual({ kind: 'unpacked', files: [] });
+    expect(outcome).toEqual({ kind: 'unpacked', folders: [], files: [] });
     return outcome;
   };
   const more = [1, 2, 3].map((n) => `${folder}/new${n}`);

@@ -91,7 +91,7 @@ test('a second name, and what holds nothing, is only removed', async () => {
 });
 
 test('a file that begins like a pack may be somebody’s own, and is kept', async () => {
-  put(pair.remote, `1/${OURS}`, 'lazysync pack 1\n0000000002[]');
+  put(pair.remote, `1/${OURS}`, 'lazysync pack 2\n0000000002{}');
   keeper.soon();
   await look();
   await look();

@@ -18,6 +18,7 @@ import {
   createPack,
   type DiskFs,
   type PackContent,
+  type PackedFolder,
   packContents,
   packPath,
   takenPath,
@@ -94,12 +95,18 @@ async function put(...files: readonly PackContent[]): Promise<void> {
   await writePack(await createPack(disk, SLOT), files, async () => undefined);
 }
 
+async function putFolders(folders: readonly PackedFolder[], ...files: readonly PackContent[]): Promise<void> {
+  await writePack(await createPack(disk, SLOT), files, async () => undefined, folders);
+}
+const folder = (name: string, mode = 0o750): PackedFolder => ({ path: name as PackedFolder['path'], mode });
+
 test('each file comes to its place, as it was packed, and nobody else is touched', async () => {
   fs.writeFileSync(path.join(root, 'taken'), 'of somebody else');
   await put(content('a'), content('d/bb'), content('taken'));
   const outcome = await askToUnpack(link, 'p', SLOT, ASK_MS);
   expect(outcome).toEqual({
     kind: 'unpacked',
+    folders: [],
     files: [
       { slot: '20260102t030405-abc123-1', size: 4, mode: 0o640, mtimeNs: 1_000_000_000_000_000_000n },
       { slot: '20260102t030405-abc123-4', size: 7, mode: 0o640, mtimeNs: 1_000_000_000_000_000_000n },
@@ -108,6 +115,37 @@ test('each file comes to its place, as it was packed, and nobody else is touched
   expect(fs.readFileSync(path.join(root, 'd/bb'), 'utf8')).toBe('of d/bb');
   expect(fs.statSync(path.join(root, 'a')).mtimeMs).toBe(1_000_000_000_000);
   expect(fs.readFileSync(path.join(root, 'taken'), 'utf8')).toBe('of somebody else');
+});
+
+test('folders are made before what lies in them; what is there already is none of the pack', async () => {
+  fs.writeFileSync(path.join(root, 'file'), 'of somebody else');
+  await putFolders(
+    [folder('n'), folder('n/m', 0o1777), folder('d'), folder('file')],
+    content('n/m/f'),
+    content('d/bb'),
+  );
+  const outcome = await askToUnpack(link, 'p', SLOT, ASK_MS);
+  expect(outcome).toMatchObject({ kind: 'unpacked', folders: ['n', 'n/m'] });
+  expect(outcome?.kind === 'unpacked' && outcome.files).toHaveLength(2);
+  expect(['n', 'n/m'].map((name) => fs.statSync(path.join(root, name)).mode & 0o7777)).toEqual([0o750, 0o1777]);
+  expect(fs.readFileSync(path.join(root, 'n/m/f'), 'utf8')).toBe('of n/m/f');
+  expect(fs.readFileSync(path.join(root, 'file'), 'utf8')).toBe('of somebody else');
+});
+
+test('no folder is made of what was withdrawn', async () => {
+  await putFolders([folder('n'), folder('m'), folder('l')]);
+  const { lstat } = disk;
+  const withdrawing = createDiskFs({ root, mode: 'local' });
+  let looks = 0;
+  Object.assign(withdrawing, {
+    lstat: async (of: string) => {
+      if (of === takenPath(SLOT) && ++looks === 2) await disk.unlink(takenPath(SLOT));
+      return lstat(of);
+    },
+  });
+  expect(await unpack(withdrawing, SLOT, () => Date.now())).toEqual({ kind: 'unpacked', folders: ['n'], files: [] });
+  withdrawing.close();
+  expect(fs.readdirSync(root).sort()).toEqual(['.lazysync', 'd', 'n']);
 });
 
 test('a pack that was withdrawn is not unpacked, nor one that somebody else has taken', async () => {
@@ -139,8 +177,8 @@ test('what is withdrawn in the middle is stopped there', async () => {
 const BAD: readonly (readonly [string, () => Promise<void>])[] = [
   ['nothing at all in it', async () => fs.writeFileSync(at(), '')],
   ['something else', async () => fs.writeFileSync(at(), 'something else that somebody has put there')],
-  ['a length that is none', async () => fs.writeFileSync(at(), 'lazysync pack 1\n99x9999999[]')],
-  ['a header that is longer than it', async () => fs.writeFileSync(at(), 'lazysync pack 1\n0000009999[]')],
+  ['a length that is none', async () => fs.writeFileSync(at(), 'lazysync pack 2\n99x9999999[]')],
+  ['a header that is longer than it', async () => fs.writeFileSync(at(), 'lazysync pack 2\n0000009999[]')],
   ['half of its contents', async () => cut(-3)],
   ['more than its contents', async () => fs.appendFileSync(await whole(), 'x')],
   ['a path outside', async () => put(content('a', { path: '../out' as PackContent['path'] }))],
@@ -148,6 +186,9 @@ const BAD: readonly (readonly [string, () => Promise<void>])[] = [
   ['a path in our own folder', async () => put(content('a', { path: '.lazysync/root.json' as PackContent['path'] }))],
   ['a slot that leads elsewhere', async () => put(content('a', { slot: '../../../out-1' }))],
   ['a mode that is none', async () => put(content('a', { mode: 0o1_000_000 }))],
+  ['a folder outside', async () => putFolders([folder('../out')], content('a'))],
+  ['a folder in our own', async () => putFolders([folder('.lazysync/trash/x')], content('a'))],
+  ['a folder of a mode that is none', async () => putFolders([folder('n', 0o10_000)], content('a'))],
   ['a hash that is none', async () => put(content('a', { hash: 'x' }))],
 ];
 

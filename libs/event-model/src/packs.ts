@@ -14,8 +14,8 @@ export interface UnpackedFile {
 }
 
 export type UnpackOutcome =
-  /** Those that are in their places; of all others there is nothing. */
-  | { readonly kind: 'unpacked'; readonly files: readonly UnpackedFile[] }
+  /** Those that are in their places, and the folders that were made; of all others there is nothing. */
+  | { readonly kind: 'unpacked'; readonly folders: readonly RelPath[]; readonly files: readonly UnpackedFile[] }
   /** Nobody wants it any more, or somebody else has taken it. */
   | { readonly kind: 'gone' }
   /** It is no whole pack, or may not be taken: nothing was done. */
@@ -38,12 +38,14 @@ function decodeFile(raw: unknown): UnpackedFile | null {
 /** null: nothing that can be relied on. */
 export function decodeUnpack(raw: unknown): UnpackOutcome | null {
   if (typeof raw !== 'object' || raw === null) return null;
-  const { kind, files, why } = raw as Record<string, unknown>;
+  const { kind, files, folders, why } = raw as Record<string, unknown>;
   if (kind === 'gone') return { kind };
   if (kind === 'refused') return typeof why === 'string' ? { kind, why } : null;
-  if (kind !== 'unpacked' || !Array.isArray(files)) return null;
+  if (kind !== 'unpacked' || !Array.isArray(files) || !Array.isArray(folders)) return null;
   const all = files.map(decodeFile);
-  return all.every((file) => file !== null) ? { kind, files: all } : null;
+  const paths = folders.map(parseRelPath);
+  if (!all.every((file) => file !== null) || !paths.every((path) => path !== null)) return null;
+  return { kind, folders: paths, files: all };
 }
 
 /** Files that shall come as one pack. */

@@ -51,6 +51,7 @@ const AT_STATX_FORCE_SYNC = 0x2000;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_BTIME = 0x800;
 const UTIME_OMIT = (1n << 30n) - 2n;
+const UTIME_NOW = (1n << 30n) - 1n;
 const RESOLVE_NO_MAGICLINKS = 0x02n;
 const RESOLVE_NO_SYMLINKS = 0x04n;
 const RESOLVE_BENEATH = 0x08n;
@@ -257,15 +258,15 @@ export async function statDescriptorAsync(fd: number): Promise<Result<Statx>> {
   return failed(done) ? done : decodeStatx(into);
 }
 
-/** Nanoseconds since 1970; undefined leaves that time as it is. */
+/** Nanoseconds since 1970, or as it is at the call; undefined leaves that time as it is. */
 export interface Times {
-  readonly atimeNs?: bigint;
-  readonly mtimeNs?: bigint;
+  readonly atimeNs?: bigint | 'now';
+  readonly mtimeNs?: bigint | 'now';
 }
 
-function writeTime(buffer: Buffer, at: number, ns: bigint | undefined): void {
-  if (ns === undefined) {
-    buffer.writeBigInt64LE(UTIME_OMIT, at + 8);
+function writeTime(buffer: Buffer, at: number, ns: bigint | 'now' | undefined): void {
+  if (ns === undefined || ns === 'now') {
+    buffer.writeBigInt64LE(ns === 'now' ? UTIME_NOW : UTIME_OMIT, at + 8);
     return;
   }
   // Times before 1970: the nanoseconds still count upwards.

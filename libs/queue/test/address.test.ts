@@ -1,3 +1,4 @@
+import { MAX_EVENTS } from '@lazysync/event-model';
 import { parseRedisAddress, showAddress } from '@lazysync/queue';
 import { expect, test } from 'vitest';
 import { targetOf } from '../src/connect.ts';
@@ -62,7 +63,10 @@ test('a lone event is a part of its own, however big', () => {
   expect(splitEvents([])).toEqual([]);
   const big = change('x'.repeat(16_000));
   expect(splitEvents([big])).toEqual([[big]]);
-  expect(splitEvents(Array.from({ length: 501 }, () => change('a'))).map((part) => part.length)).toEqual([500, 1]);
+  expect(splitEvents(Array.from({ length: MAX_EVENTS + 1 }, () => change('a'))).map((part) => part.length)).toEqual([
+    MAX_EVENTS,
+    1,
+  ]);
 });
 
 test('finished jobs are kept up to a number and up to a size', () => {

@@ -280,6 +280,13 @@ export function createDiskFs(options: DiskOptions): DiskFs {
         const error = await calls.setTimes(place.fd, place.name, { mtimeNs });
         if (error !== null) throw new FsError(error, 'set mtime', path);
       }),
+    touchDirectory: (path) =>
+      guarded('touch', path, (rootFd) =>
+        inFolder(rootFd, 'touch', path, async (fd) => {
+          const error = await calls.setTimes(fd, '.', { atimeNs: 'now', mtimeNs: 'now' });
+          if (error !== null) throw new FsError(error, 'touch', path);
+        }),
+      ),
     setLinkAtime: (path, atimeNs) =>
       at('set atime', path, async (place) => {
         const error = await calls.setTimes(place.fd, place.name, { atimeNs });

@@ -157,6 +157,7 @@ export function enterEndpoint(host: EndpointHost, options: RoomOptions): Endpoin
     makeRoom: () => call('makeRoom'),
     stage: (order) => call('stage', order),
     pack: (slot, orders, wish) => call('pack', slot, orders, wish),
+    forgetListings: (folders) => call('forgetListings', folders),
     withdraw: (slot) => call('withdraw', slot),
     carryOut: (orders) => call('carryOut', orders),
     recover: (orders) => call('recover', orders),

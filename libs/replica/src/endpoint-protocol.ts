@@ -21,6 +21,7 @@ export const REPLICA_CALLS = [
   'makeRoom',
   'stage',
   'pack',
+  'forgetListings',
   'withdraw',
   'carryOut',
   'recover',

@@ -88,6 +88,8 @@ export interface FsPort {
   exchange(a: string, b: string): Promise<void>;
   chmod(path: string, mode: number): Promise<void>;
   setMtime(path: string, mtimeNs: bigint): Promise<void>;
+  /** A directory's own times become now; ENOTDIR and ELOOP for anything else. A mount forgets what it knew of its names. */
+  touchDirectory(path: string): Promise<void>;
   /** Sets the atime of a symlink itself, leaves its mtime: how a stub's read detection is armed. */
   setLinkAtime(path: string, atimeNs: bigint): Promise<void>;
   /** Read-only, regular files only (EISDIR, ELOOP, ENXIO else), never blocks on a fifo. */

@@ -21,20 +21,28 @@ export interface PackedFile {
   readonly hash: string;
 }
 
+/** New, and made before the files; one above the other in this order. */
+export interface PackedFolder {
+  readonly path: RelPath;
+  readonly mode: number;
+}
+
 export interface PackContent extends PackedFile {
   readonly bytes: Uint8Array;
 }
 
 export interface OpenPack {
+  readonly folders: readonly PackedFolder[];
   readonly files: readonly PackedFile[];
   /** The content of one of `files`, read anew; null: it is not what its hash says. */
   bytes(file: PackedFile): Promise<Uint8Array | null>;
 }
 
-const MAGIC = 'lazysync pack 1\n';
+const MAGIC = 'lazysync pack 2\n';
 const LENGTH_DIGITS = 10;
 const PREFIX = MAGIC.length + LENGTH_DIGITS;
 export const PACK_FILES = 1_000;
+export const PACK_FOLDERS = 1_000;
 /** Bytes: what is larger fills the link by itself. */
 export const PACKED_SIZE = 256 << 10;
 /** Bytes of all contents. */
@@ -58,7 +66,7 @@ export function takenPath(slot: string): string {
   return `${uploadStagePath(slot)}.taken`;
 }
 
-function headerOf(files: readonly PackedFile[]): Buffer {
+function headerOf(files: readonly PackedFile[], folders: readonly PackedFolder[]): Buffer {
   const rows = files.map(({ slot, path, size, mode, mtimeNs, hash }) => [
     slot,
     path,
@@ -67,7 +75,7 @@ function headerOf(files: readonly PackedFile[]): Buffer {
     mtimeNs.toString(),
     hash,
   ]);
-  const json = Buffer.from(JSON.stringify(rows));
+  const json = Buffer.from(JSON.stringify({ folders: folders.map(({ path, mode }) => [path, mode]), files: rows }));
   return Buffer.concat([Buffer.from(MAGIC + String(json.length).padStart(LENGTH_DIGITS, '0')), json]);
 }
 
@@ -85,9 +93,10 @@ export async function writePack(
   file: OpenFile,
   contents: readonly PackContent[],
   moved: (bytes: number, done: number) => Promise<void>,
+  folders: readonly PackedFolder[] = [],
 ): Promise<void> {
   try {
-    const all = Buffer.concat([headerOf(contents), ...contents.map(({ bytes }) => bytes)]);
+    const all = Buffer.concat([headerOf(contents, folders), ...contents.map(({ bytes }) => bytes)]);
     for (let at = 0; at < all.length; at += CHUNK) {
       const piece = all.subarray(at, at + CHUNK);
       await file.write(piece, at);
@@ -123,16 +132,31 @@ function parseRow(raw: unknown): PackedFile | null {
   return { slot, path, size, mode, mtimeNs: BigInt(mtime), hash };
 }
 
-function parseHeader(json: Uint8Array): readonly PackedFile[] | null {
+function parseFolder(raw: unknown): PackedFolder | null {
+  if (!Array.isArray(raw)) return null;
+  const [text, mode] = raw as readonly unknown[];
+  const path = parseRelPath(text);
+  return path === null || path === '' || isOwn(path) || !count(mode, 0o7777) ? null : { path, mode };
+}
+
+/** null: not a list of up to `most` of them. */
+function parseAll<T>(raw: unknown, most: number, parse: (raw: unknown) => T | null): readonly T[] | null {
+  if (!Array.isArray(raw) || raw.length > most) return null;
+  const all = raw.map(parse);
+  return all.every((one) => one !== null) ? all : null;
+}
+
+function parseHeader(json: Uint8Array): Pick<OpenPack, 'files' | 'folders'> | null {
   let raw: unknown;
   try {
     raw = JSON.parse(Buffer.from(json).toString('utf8'));
   } catch {
     return null;
   }
-  if (!Array.isArray(raw) || raw.length > PACK_FILES) return null;
-  const files = raw.map(parseRow);
-  return files.every((file) => file !== null) ? files : null;
+  if (typeof raw !== 'object' || raw === null) return null;
+  const { files, folders } = raw as Record<string, unknown>;
+  const all = { files: parseAll(files, PACK_FILES, parseRow), folders: parseAll(folders, PACK_FOLDERS, parseFolder) };
+  return all.files === null || all.folders === null ? null : { files: all.files, folders: all.folders };
 }
 
 async function readWhole(file: OpenFile, at: number, size: number): Promise<Buffer | null> {
@@ -147,8 +171,9 @@ export async function openPack(file: OpenFile): Promise<OpenPack | null> {
   const length = Number(text.slice(MAGIC.length));
   if (!text.startsWith(MAGIC) || !count(length, HEADER_BYTES)) return null;
   const json = await readWhole(file, PREFIX, length);
-  const files = json === null ? null : parseHeader(json);
-  if (files === null) return null;
+  const header = json === null ? null : parseHeader(json);
+  if (header === null) return null;
+  const { files, folders } = header;
   const starts = new Map<PackedFile, number>();
   let end = PREFIX + length;
   for (const one of files) {
@@ -158,6 +183,7 @@ export async function openPack(file: OpenFile): Promise<OpenPack | null> {
   if ((await file.stat()).size !== end) return null;
   return {
     files,
+    folders,
     async bytes(one) {
       const content = await readWhole(file, starts.get(one) ?? end, one.size);
       return content !== null && contentHash(content) === one.hash ? content : null;

@@ -37,7 +37,7 @@ export async function packUploads(
   it: TreeContext,
   slot: string,
   orders: readonly Order[],
-  { stepNs, limit }: PackWish,
+  { stepNs, limit, folders }: PackWish,
 ): Promise<readonly PackOutcome[]> {
   const reads = await mapParallel(orders, READS, (order) => readSource(it, order.step as UploadStep));
   const contents: PackContent[] = [];
@@ -53,7 +53,8 @@ export async function packUploads(
   });
   if (contents.length === 0) return outcomes;
   try {
-    await writePack(await createPack(it.fs, slot), contents, (bytes, done) => it.moved(slot, bytes, done, limit));
+    const moved = (bytes: number, done: number): Promise<void> => it.moved(slot, bytes, done, limit);
+    await writePack(await createPack(it.fs, slot), contents, moved, folders);
   } catch (error) {
     throwIfLost(error);
     if (codeOf(error) === null) throw error;

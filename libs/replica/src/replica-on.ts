@@ -3,6 +3,7 @@ import { type Anchors, OWN_FOLDER, type RelPath, ROOT, type StagedPart, type Ste
 import type { Clock } from '@lazysync/ops';
 import { look, mapParallel, throwIfLost } from './entry-of.ts';
 import { type FetchSteps, fetchFile, LeftOff } from './fetch.ts';
+import { forgetListings } from './forget-listings.ts';
 import { freshLook } from './fresh-look.ts';
 import type { FsPort, RawStat } from './fs-port.ts';
 import { hashFile } from './hash.ts';
@@ -81,6 +82,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     makeRoom: () => makeStageFolders(fs),
     stage: async (order) => stageUpload(await context(), order),
     pack: async (slot, orders, wish) => packUploads(await context(), slot, orders, wish),
+    forgetListings: (folders) => forgetListings(fs, folders, parallel),
     withdraw: (slot) => withdrawPack({ fs }, slot),
     carryOut: async (orders) => {
       const it = await context();

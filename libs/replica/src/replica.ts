@@ -15,6 +15,7 @@ import type {
   Step,
   StepOutcome,
 } from '@lazysync/event-model';
+import type { PackedFolder } from './pack-file.ts';
 
 /** The mount does not answer. Nothing may be concluded about any path. */
 export class RemoteOffline extends Error {}
@@ -82,6 +83,8 @@ export type StageOutcome =
   | { readonly kind: 'failed'; readonly problem: Problem };
 
 export interface PackWish {
+  /** Made before the files, in this order. */
+  readonly folders: readonly PackedFolder[];
   /** The finest difference of times that the mount shows, ns. */
   readonly stepNs: bigint;
   /** Bytes per second; left out: none. */
@@ -194,6 +197,11 @@ export interface Replica {
   stage(order: Order): Promise<StageOutcome>;
   /** Remote only: the contents of many uploads go into the stage folder as one file, for `unpack`. */
   pack(slot: string, orders: readonly Order[], wish: PackWish): Promise<readonly PackOutcome[]>;
+  /**
+   * Remote only: what the mount remembers of the names in these folders is forgotten, as far as it lets us: somebody has
+   * changed them behind it.
+   */
+  forgetListings(folders: readonly RelPath[]): Promise<void>;
   /** Remote only: the pack may not be unpacked any more. */
   withdraw(slot: string): Promise<void>;
   /** One after the other, in order. */

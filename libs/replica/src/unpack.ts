@@ -2,11 +2,12 @@
  * Beside the remote's disk: a pack is unpacked by the same stage and commit as an upload through the mount. It replaces
  * nothing: a name that is taken stays whoever's it is.
  */
-import { ABSENT, type Step, type UnpackedFile, type UnpackOutcome } from '@lazysync/event-model';
+import { ABSENT, type RelPath, type Step, type UnpackedFile, type UnpackOutcome } from '@lazysync/event-model';
 import { look, mapParallel } from './entry-of.ts';
 import { FsError, type FsPort } from './fs-port.ts';
+import { make } from './make.ts';
 import { memoryFile } from './memory-file.ts';
-import { type OpenPack, openPack, type PackedFile, packPath, takenPath } from './pack-file.ts';
+import { type OpenPack, openPack, type PackedFile, type PackedFolder, packPath, takenPath } from './pack-file.ts';
 import { stageFrom } from './stage-upload.ts';
 import { codeOf, type TreeContext, tidyName, uploadStagePath } from './tree-context.ts';
 import { commitUpload } from './upload.ts';
@@ -51,6 +52,29 @@ async function unpackOne(
   return { slot, size, mode, mtimeNs };
 }
 
+/** Those that are made by this. What is there already is no folder of this pack. */
+async function unpackFolders(
+  it: TreeContext,
+  folders: readonly PackedFolder[],
+  taken: string,
+  signal: AbortSignal | undefined,
+): Promise<readonly RelPath[]> {
+  const made: RelPath[] = [];
+  for (const { path, mode } of folders) {
+    if (signal?.aborted === true) break;
+    try {
+      // RACE: as with a file: withdrawn between this look and the call, the folder is made.
+      await it.fs.lstat(taken);
+    } catch (error) {
+      if (codeOf(error) === null) throw error;
+      break;
+    }
+    const outcome = await make(it, { kind: 'make-directory', side: 'remote', path, mode });
+    if (outcome.kind === 'done') made.push(path);
+  }
+  return made;
+}
+
 /** `signal`: nothing more is begun. */
 export async function unpack(
   fs: FsPort,
@@ -73,6 +97,7 @@ export async function unpack(
     try {
       const pack = await openPack(file);
       if (pack === null) return { kind: 'refused', why: 'it is no whole pack' };
+      const folders = await unpackFolders(it, pack.folders, taken, signal);
       const files = await mapParallel(pack.files, PARALLEL, async (one) => {
         try {
           return signal?.aborted === true ? null : await unpackOne(it, pack, one, taken);
@@ -84,7 +109,7 @@ export async function unpack(
           await tidyName(fs, uploadStagePath(one.slot));
         }
       });
-      return { kind: 'unpacked', files: files.filter((one) => one !== null) };
+      return { kind: 'unpacked', folders, files: files.filter((one) => one !== null) };
     } finally {
       await file.close();
     }

@@ -14,6 +14,7 @@ const MUTATING: ReadonlySet<string> = new Set([
   'exchange',
   'chmod',
   'setMtime',
+  'touchDirectory',
   'setLinkAtime',
 ]);
 const MUTATING_FILE: ReadonlySet<string> = new Set(['write', 'truncate', 'chmod', 'setMtime']);

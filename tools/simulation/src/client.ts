@@ -368,6 +368,7 @@ export class Client {
         return call((it) => it.stage(order));
       },
       pack: (slot, orders, wish) => call((it) => it.pack(slot, orders, wish)),
+      forgetListings: (folders) => call((it) => it.forgetListings(folders)),
       withdraw: (slot) => {
         this.count('pack withdrawn');
         return call((it) => it.withdraw(slot));

@@ -254,6 +254,10 @@ export class Mount {
         changing([path], 'setMtime', () =>
           this.tree.setMtime(path, this.tree.find(path, 'setMtime'), this.cut(mtimeNs), actor),
         ),
+      touchDirectory: (path) =>
+        changing([path], 'touch', () => {
+          if (this.tree.find(path, 'touch').kind !== 'directory') throw new FsError('ENOTDIR', 'touch', path);
+        }),
       setLinkAtime: (path, atimeNs) =>
         turn(() => {
           this.tree.find(path, 'setLinkAtime').atimeNs = atimeNs;
