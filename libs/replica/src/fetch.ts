@@ -84,6 +84,11 @@ interface Under {
   looker?: Looker;
 }
 
+/** A part lies there that is known, or will be in a moment. */
+function isKept({ keeper }: Under, { part }: FetchOrder): boolean {
+  return keeper?.told ?? part != null;
+}
+
 /** Between two looks at the source: a file that has changed is not read to its end. */
 const LOOK_AFTER = 16 << 20;
 
@@ -122,20 +127,18 @@ export async function fetchFile(order: FetchOrder, context: FetchContext): Promi
   const { local } = context;
   const stage = `${OWN_FOLDER}/stage/${order.slot}`;
   const under: Under = {};
-  /** A part lies there that is known, or will be in a moment. */
-  const isKept = (): boolean => under.keeper?.told ?? order.part != null;
   let outcome: FetchOutcome | null = null;
   try {
     outcome = await fetchInto(stage, under, order, context);
   } catch (error) {
-    outcome = await failed(error, isKept(), order, context);
+    outcome = await failed(error, isKept(under, order), order, context);
   } finally {
     // ORDER: what is told beside is told before the answer, and no descriptor is closed under it.
     await under.keeper?.over().catch(() => undefined);
     await under.looker?.over();
     await under.source?.close();
     await under.staged?.close();
-    const left = outcome === null || outcome.kind === 'broken-off' ? !isKept() : outcome.kind !== 'staged';
+    const left = outcome === null || outcome.kind === 'broken-off' ? !isKept(under, order) : outcome.kind !== 'staged';
     // A full disk must not stay full by half a file.
     if (left && (under.staged !== undefined || order.part != null)) await dropIfThere(local, stage);
   }
@@ -158,6 +161,9 @@ async function fetchInto(stage: string, under: Under, order: FetchOrder, context
   under.staged = staged;
   const { hash, bytes } = await copy(source, begun, before, under, order, context);
   const after = await source.stat();
+  // Where its connection was reset sshfs ends a file: of the same version what is there still counts.
+  if (bytes < before.size && heldStill(before, after) && isKept(under, order))
+    throw new FsError('EIO', 'read', order.path);
   if (bytes !== before.size || !heldStill(before, after)) return staleBy(after, context);
   await staging(staged.truncate(before.size));
   await staging(staged.chmod(before.mode));

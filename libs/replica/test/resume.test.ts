@@ -65,7 +65,7 @@ interface Tried {
 
 interface TryOptions {
   readonly part?: StagedPart | null;
-  /** Reads beyond this fail with `code`. */
+  /** Reads beyond this fail with `code`; `EOF`: they end there, as if the file were no longer. */
   readonly until?: number;
   readonly code?: string;
   readonly on?: FsPort;
@@ -90,6 +90,7 @@ async function attempt({
           if (at + into.length > until) {
             // What was read before is dealt with first.
             while (done + RANGE <= until) await new Promise((resolve) => setTimeout(resolve, 1));
+            if (code === 'EOF') return 0;
             throw new FsError(code, 'read', name);
           }
           const got = await opened.read(into, at);
@@ -177,6 +178,22 @@ describe('a download that was broken off', () => {
     expectWhole(last);
     // What came after the last part of each try was in vain.
     expect(read + last.read).toBeLessThan(SIZE + 4 * (STEPS.part + 3 * RANGE));
+  });
+
+  it('by an end that is none keeps the part: sshfs ends a file where its connection was reset', async () => {
+    const { outcome, parts } = await attempt({ until: 9 * RANGE, code: 'EOF' });
+    expect(outcome).toMatchObject({ kind: 'broken-off', problem: { code: 'unreadable', side: 'remote' } });
+    const part = parts.at(-1) ?? null;
+    expect(part?.bytes).toBeGreaterThan(4 * RANGE);
+    const again = await attempt({ part });
+    expect(again.read).toBe(SIZE - (part?.bytes ?? 0));
+    expectWhole(again);
+  });
+
+  it('before there is a part begins anew', async () => {
+    const { outcome } = await attempt({ until: RANGE, code: 'EOF' });
+    expect(outcome).toMatchObject({ kind: 'stale' });
+    expect(fs.existsSync(stage())).toBe(false);
   });
 
   it('by an error of the remote alone says so, and keeps the part', async () => {
