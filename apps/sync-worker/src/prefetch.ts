@@ -11,9 +11,11 @@ export interface PrefetchPolicy {
   readonly files: number;
   /** Bytes of them at most. */
   readonly size: number;
+  /** Bytes of all folders together within an hour, since this process began. */
+  readonly perHour: number;
 }
 
-export const NO_PREFETCH: PrefetchPolicy = { files: 0, size: 0 };
+export const NO_PREFETCH: PrefetchPolicy = { files: 0, size: 0, perHour: 0 };
 
 export interface Prefetch {
   /** A stub was opened. */
@@ -34,6 +36,7 @@ const IN_A_ROW = 3;
 const SOON_MS = 10_000;
 /** ms: not again for the same folder until nobody has opened anything in it for so long. */
 const REST_MS = 600_000;
+const HOUR_MS = 3_600_000;
 const PAGE = 500;
 const FOLDERS = 200;
 
@@ -45,6 +48,12 @@ interface Row {
 
 export function createPrefetch({ base, hydration, policy, elapsed, fetchAhead }: PrefetchPorts): Prefetch {
   const rows = new Map<RelPath, Row>();
+  let spent: readonly { readonly at: number; readonly bytes: number }[] = [];
+
+  function leftOfHour(now: number): number {
+    spent = spent.filter(({ at }) => now - at < HOUR_MS);
+    return policy.perHour - spent.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
 
   function rowOf(folder: RelPath, now: number): Row {
     const known = rows.get(folder);
@@ -60,10 +69,10 @@ export function createPrefetch({ base, hydration, policy, elapsed, fetchAhead }:
     return fresh;
   }
 
-  /** In order of name; not what lies in folders in it. */
-  function fetchRest(folder: RelPath, opened: ReadonlySet<RelPath>): void {
+  /** In order of name; not what lies in folders in it. Answers how many bytes are asked for. */
+  function fetchRest(folder: RelPath, opened: ReadonlySet<RelPath>, most: number): number {
     let files = policy.files;
-    let bytes = policy.size;
+    let bytes = most;
     for (let after = ''; ; ) {
       const page = base.page(folder, { after: { folder: false, name: after }, limit: PAGE });
       for (const row of page) {
@@ -72,10 +81,10 @@ export function createPrefetch({ base, hydration, policy, elapsed, fetchAhead }:
         if (size > bytes || !hydration.wanted(row.path, size)) continue;
         fetchAhead(row.path, row.remote);
         bytes -= size;
-        if (--files === 0) return;
+        if (--files === 0) return most - bytes;
       }
       const last = page.at(-1);
-      if (page.length < PAGE || last === undefined) return;
+      if (page.length < PAGE || last === undefined) return most - bytes;
       after = nameOf(last.path);
     }
   }
@@ -91,7 +100,8 @@ export function createPrefetch({ base, hydration, policy, elapsed, fetchAhead }:
       row.names.add(path);
       if (row.names.size < IN_A_ROW) return;
       row.done = true;
-      fetchRest(folder, row.names);
+      const bytes = fetchRest(folder, row.names, Math.min(policy.size, leftOfHour(now)));
+      if (bytes > 0) spent = [...spent, { at: now, bytes }];
       row.names.clear();
     },
   };

@@ -17,7 +17,7 @@ afterEach(async () => {
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((name) => `photos/${name}`);
 
 async function folder(prefetch?: { readonly files: number; readonly size: number }): Promise<TwoFolders> {
-  pair = await twoFolders(prefetch === undefined ? {} : { prefetch });
+  pair = await twoFolders(prefetch === undefined ? {} : { prefetch: { perHour: Infinity, ...prefetch } });
   for (const name of [...NAMES, 'photos/deep/x', 'other/y']) {
     fs.mkdirSync(path.dirname(path.join(pair.remote, name)), { recursive: true });
     fs.writeFileSync(path.join(pair.remote, name), name.repeat(10));
@@ -62,10 +62,14 @@ test('no more files than so many, and no more bytes', async () => {
 
 interface Wish {
   readonly on?: 'open' | 'never';
+  readonly perHour?: number;
 }
 
 /** Times are when something is opened, ms. */
-function fetched(opens: readonly (readonly [number, string])[], { on = 'open' }: Wish = {}): string[] {
+function fetched(
+  opens: readonly (readonly [number, string])[],
+  { on = 'open', perHour = Infinity }: Wish = {},
+): string[] {
   const got: string[] = [];
   let now = 0;
   const remote = { size: 1, mtimeNs: 1n, mode: 0o644 };
@@ -76,7 +80,7 @@ function fetched(opens: readonly (readonly [number, string])[], { on = 'open' }:
       ],
     },
     hydration: createHydration({ on, maxSize: Infinity }, () => []),
-    policy: { files: 10, size: 100 },
+    policy: { files: 10, size: 100, perHour },
     elapsed: () => now,
     fetchAhead: (at) => void got.push(at),
   });
@@ -86,6 +90,20 @@ function fetched(opens: readonly (readonly [number, string])[], { on = 'open' }:
   }
   return got;
 }
+
+test('no more bytes of all folders together than so many within an hour', () => {
+  const folders = ['d', 'e', 'f'];
+  const opens = (at: number, folder: string): (readonly [number, string])[] =>
+    [1, 2, 3].map((n) => [at + n, `${folder}/${n}`]);
+  const all = folders.flatMap((one, i) => opens(i * 1_000, one));
+  expect(fetched(all)).toEqual(['d/rest', 'e/rest', 'f/rest']);
+  expect(fetched(all, { perHour: 2 })).toEqual(['d/rest', 'e/rest']);
+  expect(fetched([...all, ...opens(3_600_100, 'g'), ...opens(3_600_200, 'h')], { perHour: 2 })).toEqual([
+    'd/rest',
+    'e/rest',
+    'g/rest',
+  ]);
+});
 
 test('only different files, one soon after the other, in one folder', () => {
   expect(

@@ -3,7 +3,6 @@ import { lstatSync, readFileSync } from 'node:fs';
 import {
   type ChangeEvent,
   isOwn,
-  MAX_EVENTS,
   OWN_FOLDER,
   type Pushed,
   type RelPath,
@@ -94,10 +93,7 @@ export async function watchRemoteDisk(options: RemoteDiskOptions): Promise<Remot
   let stopped = false;
 
   const tell = (events: readonly SyncEvent[]): void => {
-    for (const lane of lanes.values()) {
-      lane.outbox.push(events);
-      lane.jobs += Math.ceil(events.length / MAX_EVENTS);
-    }
+    for (const lane of lanes.values()) lane.outbox.push(events);
   };
 
   const withWhatIsThere = (event: ChangeEvent): ChangeEvent => {
@@ -145,7 +141,10 @@ export async function watchRemoteDisk(options: RemoteDiskOptions): Promise<Remot
       error: (err) => log.warn({ pair, err }, 'could not publish yet'),
     });
     const outbox = createOutbox({
-      publish: (events) => publisher.publish(events),
+      publish: async (events) => {
+        await publisher.publish(events);
+        lane.jobs++;
+      },
       jobsInLane: async () => {
         const { waiting, active, delayed } = await laneCounts(redis, pair);
         return waiting + active + delayed;
@@ -158,7 +157,8 @@ export async function watchRemoteDisk(options: RemoteDiskOptions): Promise<Remot
       collapsed: (events) => log.warn({ pair, events }, 'too many events wait: a rescan stands for them'),
     });
     const packing = whyNoPacks === null ? packServer.serve(pair) : null;
-    lanes.set(pair, { publisher, outbox, jobs: 0, presence: null, packing });
+    const lane: Lane = { publisher, outbox, jobs: 0, presence: null, packing };
+    lanes.set(pair, lane);
     log.info({ pair }, 'tells this pair of changes');
   };
 

@@ -163,7 +163,14 @@ test('at rest it hardly works', async () => {
 
 test('hydrate.again: a copy that was opened lately and is a stub again counts as opened', async () => {
   await runningWith(
-    { hydrate: { on: 'open', maxSize: Number.POSITIVE_INFINITY, again: 300_000, prefetch: { files: 0, size: 0 } } },
+    {
+      hydrate: {
+        on: 'open',
+        maxSize: Number.POSITIVE_INFINITY,
+        again: 300_000,
+        prefetch: { files: 0, size: 0, perHour: 0 },
+      },
+    },
     'f',
     'g',
   );

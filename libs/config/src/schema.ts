@@ -51,8 +51,10 @@ const settingFields = {
                 .max(10_000, { error: 'must be a whole number from 0 to 10000' })
                 .default(0),
               size: size.default(256 * 2 ** 20),
+              /** Bytes of all folders together, within an hour. */
+              perHour: size.default(2 ** 30),
             },
-            { error: 'must be settings such as { files: 100, size: 256MiB }' },
+            { error: 'must be settings such as { files: 100, size: 256MiB, perHour: 1GiB }' },
           )
           .prefault({}),
       },

@@ -35,7 +35,12 @@ pairs:
         local: `${homedir()}/projects`,
         settings: {
           ignore: ['*.tmp', 'build/'],
-          hydrate: { on: 'open', maxSize: 2 * 2 ** 30, again: 300_000, prefetch: { files: 0, size: 2 ** 28 } },
+          hydrate: {
+            on: 'open',
+            maxSize: 2 * 2 ** 30,
+            again: 300_000,
+            prefetch: { files: 0, size: 2 ** 28, perHour: 2 ** 30 },
+          },
           scan: { remote: 'auto' },
           watch: { local: 'auto' },
           width: 1,
