@@ -49,6 +49,8 @@ export class Lab {
   #up: ChildProcess | null = null;
   /** What `up` is started by: a program that runs the rest of its arguments in its own place. */
   before: readonly string[] = [];
+  /** Of the pair, before `up`: it is started by a file of settings then. */
+  settings: Readonly<Record<string, unknown>> | null = null;
   out = '';
   err = '';
 
@@ -86,22 +88,19 @@ export class Lab {
     return { code: ran.status, out: ran.stdout, err: ran.stderr };
   }
 
+  #pair(): readonly string[] {
+    if (this.settings === null) return ['--remote', this.remote, '--local', this.local];
+    const file = path.join(this.top, 'lazysync.yaml');
+    // JSON is YAML, too.
+    fs.writeFileSync(file, JSON.stringify({ pairs: [{ remote: this.remote, local: this.local, ...this.settings }] }));
+    return ['-c', file];
+  }
+
   /** Starts `up` and waits for its `ready`. */
   async up(...more: string[]): Promise<void> {
     this.out = '';
     this.err = '';
-    const args = [
-      CLI,
-      'up',
-      '--remote',
-      this.remote,
-      '--local',
-      this.local,
-      '--state',
-      this.state,
-      '--no-dashboard',
-      ...more,
-    ];
+    const args = [CLI, 'up', ...this.#pair(), '--state', this.state, '--no-dashboard', ...more];
     const [program = '', ...rest] = [...this.before, process.execPath, ...args];
     const child = spawn(program, rest, { env: this.#env(), stdio: ['ignore', 'pipe', 'pipe'] });
     this.#up = child;
