@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const slow = ['**/*.int.test.ts', '**/*.compose.test.ts'];
 const skipped = ['**/node_modules/**'];
@@ -17,8 +18,22 @@ const compose = {
   },
 };
 
+/** Those that take longest begin first, so that none of them runs alone at the end. */
+const LONG = /(mounted|packs|real-work|outage\/outage|guards|main-job|\/up)\.int\.test\.ts$/;
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    return [
+      ...sorted.filter(({ moduleId }) => LONG.test(moduleId)),
+      ...sorted.filter(({ moduleId }) => !LONG.test(moduleId)),
+    ];
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongFirst },
     reporters: ['default', './tools/closing-line/src/index.ts'],
     projects: [
       {
