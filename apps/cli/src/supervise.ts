@@ -3,7 +3,7 @@
  * channel to us, so that it ends when we are killed.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { isAchieved, MEMORY_FLAGS, SUPERVISED, systemClock, withDeadline } from '@lazysync/ops';
+import { isAchieved, QUIET_MEMORY, SUPERVISED, systemClock, withDeadline } from '@lazysync/ops';
 import { onLines } from './log-lines.ts';
 
 export interface ChildSpec {
@@ -134,7 +134,7 @@ async function runOnce(kept: Kept, events: SupervisorEvents, stop: AbortSignal):
     return notStarted(error, since);
   }
   if (stop.aborted) return null;
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...MEMORY_FLAGS, ...args], {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', QUIET_MEMORY, ...args], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { ...process.env, ...env, [SUPERVISED]: '1' },

@@ -6,11 +6,10 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /**
- * For the command line of Node, of processes that stay and keep their memory small themselves. V8's own way of giving it
- * back marks all that is held again and again while nothing happens, in threads of its own, 2 % of a core at 600 MB. And
- * it lets a heap grow to up to four times what is held before it collects: a watcher came to 970 MB in a storm of changes.
+ * For the command line of Node: V8's own way of giving memory back marks all that is held again and again while nothing
+ * happens, in threads of its own, 2 % of a core at 600 MB. Processes that stay keep their memory small themselves.
  */
-export const MEMORY_FLAGS: readonly string[] = ['--no-memory-reducer', '--heap-growing-percent=60'];
+export const QUIET_MEMORY = '--no-memory-reducer';
 
 export interface MemoryKeeper {
   stop(): void;

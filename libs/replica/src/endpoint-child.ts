@@ -1,7 +1,7 @@
 /** One endpoint process: forked, listened to, ended. What to do about its end is the client's business. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { MEMORY_FLAGS } from '@lazysync/ops';
+import { QUIET_MEMORY } from '@lazysync/ops';
 import type { FromEndpoint, ToEndpoint } from './endpoint-protocol.ts';
 
 export interface EndpointChildOptions {
@@ -31,7 +31,7 @@ export function startEndpointChild(options: EndpointChildOptions): EndpointChild
   const { main, heard, ended, said } = options;
   const child: ChildProcess = fork(typeof main === 'string' ? main : fileURLToPath(main), [], {
     serialization: 'advanced',
-    execArgv: ['--disable-warning=ExperimentalWarning', ...MEMORY_FLAGS],
+    execArgv: ['--disable-warning=ExperimentalWarning', QUIET_MEMORY],
     env: { ...process.env, UV_THREADPOOL_SIZE: String(THREADS) },
     // Its working directory must not keep a mount busy, and a stuck one must hold none of our streams open: whoever
     // reads our stderr to its end would wait for the mount.

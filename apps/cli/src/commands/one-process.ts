@@ -16,7 +16,7 @@ import {
   stateDir,
   writeEffective,
 } from '@lazysync/config';
-import { MEMORY_FLAGS } from '@lazysync/ops';
+import { QUIET_MEMORY } from '@lazysync/ops';
 import { writePairFile } from '@lazysync/replica';
 import { usage } from '../exit.ts';
 import { findPairs } from '../find-pairs.ts';
@@ -149,9 +149,5 @@ export function become(program: string, args: readonly string[], env: NodeJS.Pro
     string
   >;
   const node = process.execPath;
-  return process.execve(
-    node,
-    [node, '--disable-warning=ExperimentalWarning', ...MEMORY_FLAGS, program, ...args],
-    known,
-  );
+  return process.execve(node, [node, '--disable-warning=ExperimentalWarning', QUIET_MEMORY, program, ...args], known);
 }
