@@ -1,7 +1,8 @@
 /**
  * What watches the local folder: chokidar with inotify beside it, or inotify alone where chokidar would cost too much
- * memory: 702 MB at a million entries, 970 MB in a quick storm that it was left in for 50,000 changes. So `auto` leaves it out of a big folder,
- * goes on without it when a folder becomes big or a storm of changes comes, and takes it up again when it is quiet.
+ * memory: 702 MB at a million entries, 970 MB in a quick storm that it was left in for 50,000 changes. So `auto` leaves it
+ * out of a big folder, goes on without it when a folder becomes big or a storm of changes comes, and takes it up again
+ * when it is quiet.
  */
 import type { RelPath } from '@lazysync/event-model';
 import { createChokidarSource } from './chokidar-source.ts';
@@ -40,6 +41,12 @@ export interface LocalSource extends HintSource {
 
 /** In which changes are counted, ms. */
 export const ROUND_MS = 10_000;
+/**
+ * In a storm chokidar lists folders again and again: what inotify has to say, and this count of it, comes late then. So
+ * it is looked how late a timer is, ms, while there are a tenth of the changes of a burst.
+ */
+const BEAT_MS = 1_000;
+const LATE_MS = 500;
 /** Rounds without a burst, or anything lost, before chokidar is taken up again. */
 const QUIET_ROUNDS = 6;
 
@@ -55,6 +62,7 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
   let changes = 0;
   let quietRounds = 0;
   let timer: { cancel(): void } | undefined;
+  let pulse: { cancel(): void } | undefined;
   let chokidar: HintSource | undefined;
   /** One switch after the other. */
   let switching: Promise<void> = Promise.resolve();
@@ -71,6 +79,7 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
       onHint(hint) {
         listener.onHint(hint);
         changes++;
+        if (changes === 1 && chokidar !== undefined) beat();
         if (hint.kind === 'create') grown++;
         else if (hint.kind === 'delete') grown--;
         if (changes === burst + 1) leave(`more than ${burst} changes within ${ROUND_MS / 1000} s`);
@@ -140,6 +149,18 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
     }
   };
 
+  const beat = (): void => {
+    pulse?.cancel();
+    const due = timers.now() + BEAT_MS;
+    pulse = timers.after(BEAT_MS, () => {
+      if (chokidar === undefined || changes === 0) return;
+      const late = timers.now() - due;
+      if (late > LATE_MS && changes * 10 > burst)
+        leave(`${changes} changes hold this process up for ${late.toFixed()} ms`);
+      else beat();
+    });
+  };
+
   const round = (): void => {
     const many = changes;
     changes = 0;
@@ -175,6 +196,7 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
     async stop() {
       stopped = true;
       timer?.cancel();
+      pulse?.cancel();
       await Promise.all([inotify.stop(), chokidar?.stop(), switching]);
     },
   };

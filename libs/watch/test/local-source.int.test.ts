@@ -408,6 +408,22 @@ describe('auto goes on without chokidar', () => {
     );
   });
 
+  test('when many changes come and the process is held up, but not by few, and not when it keeps up', async () => {
+    write(10, 14);
+    await source.poll();
+    timers.skip(3_000);
+    timers.advance(0);
+    expect(source.uses()).toBe('chokidar and inotify');
+    write(14, 50);
+    await source.poll();
+    timers.advance(3_000);
+    expect(source.uses()).toBe('chokidar and inotify');
+    timers.skip(3_000);
+    timers.advance(0);
+    expect(source.uses()).toBe('inotify');
+    expect(ears.lost[0]?.message).toMatch(/hold this process up for 2000 ms/);
+  });
+
   test('when the folder has become big, and does not take it up again', async () => {
     write(10, 60);
     await source.poll();
