@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { MAX_EVENTS } from '@lazysync/event-model';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -99,7 +100,7 @@ function bad(): readonly (readonly [what: string, data: unknown])[] {
     ['a time as a text', job({ at: 'now' })],
     ['no events', job({ events: undefined })],
     ['events as an object', job({ events: { length: 1, 0: event({}) } })],
-    ['too many events', job({ events: Array.from({ length: 501 }, () => event({})) })],
+    ['too many events', job({ events: Array.from({ length: MAX_EVENTS + 1 }, () => event({})) })],
     ['an event that is null', of(null)],
     ['an event that is a text', of('modify')],
     ['one bad event behind a good one', of(event({}), event({ path: '../x' }))],

@@ -1,4 +1,4 @@
-import type { Changeset } from '@lazysync/event-model';
+import { type Changeset, MAX_EVENTS } from '@lazysync/event-model';
 import {
   createPublisher,
   LANE,
@@ -78,20 +78,20 @@ test('events come out in the order in which each producer published them, and a 
   for (let i = 0; i < seen.length; i += 2) expect(seen[i + 1]).toBe(seen[i]?.replace(/a$/, 'b'));
 });
 
-test('jobs hold at most 500 events and 256 KB, and publishing nothing makes none', async () => {
+test('jobs hold at most so many events and 256 KB, and publishing nothing makes none', async () => {
   const at = publisher();
   await at.publish([]);
-  await at.publish(numbers(0, 1200).map(change));
+  await at.publish(numbers(0, 2 * MAX_EVENTS + 200).map(change));
   await at.publish(numbers(0, 40).map((name) => change(`${name}/${'ä'.repeat(5000)}`)));
   const ids = await server.raw.lrange(laneKey(pair, 'wait'), 0, -1);
   const jobs = await Promise.all(ids.reverse().map((id) => server.raw.hgetall(laneKey(pair, id))));
   const sizes = jobs.map(({ data = '' }) => (JSON.parse(data) as { events: unknown[] }).events.length);
-  expect(sizes.slice(0, 3)).toEqual([500, 500, 200]);
+  expect(sizes.slice(0, 3)).toEqual([MAX_EVENTS, MAX_EVENTS, 200]);
   expect(sizes.slice(3).reduce((a, b) => a + b)).toBe(40);
   expect(sizes.length).toBe(3 + 2);
   for (const { data = '' } of jobs) expect(Buffer.byteLength(data)).toBeLessThanOrEqual(256 * 1024);
   expect(ids.every((id) => /^watcher-e1-[0-9a-f]{6}-b\d+$/.test(id))).toBe(true);
-  expect(jobs[0]?.name).toBe('local modify f0 +499');
+  expect(jobs[0]?.name).toBe(`local modify f0 +${MAX_EVENTS - 1}`);
 });
 
 test("only one job is worked on at a time, and two publishers of one epoch do not drop each other's jobs", async () => {
