@@ -9,8 +9,8 @@ import type { Timers } from '@lazysync/watch';
 export interface NewFoldersOptions {
   readonly timers: Timers;
   readonly reader: () => BaseReader;
-  /** Does nobody list the remote? */
-  readonly needed: () => boolean;
+  /** Until then whoever starts watches every folder there is. */
+  readonly ready: () => boolean;
   /** Rejects when the remote does not answer: they are tried again. */
   readonly watch: (folders: readonly RelPath[]) => Promise<void>;
   readonly failed: (error: unknown) => void;
@@ -26,16 +26,19 @@ const SOON_MS = 100;
 const MOST = 10_000;
 
 export interface NewFolders {
+  /** From now on nobody lists the remote: what was made before is watched by the look at everything that follows this. */
+  begin(): void;
+  /** It is listed again, or nothing is watched any more. */
+  end(): void;
   /** Something was made in local. */
   made(): void;
-  stop(): void;
 }
 
-export function followNewFolders({ timers, reader, needed, watch, failed }: NewFoldersOptions): NewFolders {
+export function followNewFolders({ timers, reader, ready, watch, failed }: NewFoldersOptions): NewFolders {
   let version: number | null = null;
   /** The last act that was looked at, of this base. */
-  let last: number | null = null;
-  let stopped = false;
+  let last = 0;
+  let follows = false;
   /** The next look comes soon. */
   let soon = false;
   let timer: { cancel(): void } | undefined;
@@ -53,12 +56,14 @@ export function followNewFolders({ timers, reader, needed, watch, failed }: NewF
     return [...found];
   };
 
+  const newestIn = (base: BaseReader): number => base.acts({ limit: 1 }).at(-1)?.id ?? 0;
+
   const look = async (): Promise<void> => {
     const base = reader();
     const now = base.version();
     if (now === version) return;
-    const newest = base.acts({ limit: 1 }).at(-1)?.id ?? 0;
-    const folders = needed() && last !== null && newest > last ? foldersOf(base, last) : [];
+    const newest = newestIn(base);
+    const folders = ready() && newest > last ? foldersOf(base, last) : [];
     if (folders.length > 0) await watch(folders);
     // ORDER: only now; and what has changed meanwhile is another version.
     last = newest;
@@ -66,7 +71,7 @@ export function followNewFolders({ timers, reader, needed, watch, failed }: NewF
   };
 
   const lookIn = (ms: number): void => {
-    if (stopped) return;
+    if (!follows) return;
     timer?.cancel();
     soon = ms < LOOK_MS;
     timer = timers.after(ms, () => {
@@ -74,22 +79,28 @@ export function followNewFolders({ timers, reader, needed, watch, failed }: NewF
       soon = false;
       look()
         .catch((error: unknown) => {
-          if (!stopped) failed(error);
+          if (follows) failed(error);
         })
         .finally(() => lookIn(soon ? SOON_MS : LOOK_MS));
     });
   };
-  lookIn(LOOK_MS);
 
+  const end = (): void => {
+    follows = false;
+    timer?.cancel();
+    timer = undefined;
+  };
   return {
+    begin() {
+      last = newestIn(reader());
+      follows = true;
+      lookIn(LOOK_MS);
+    },
     made() {
-      if (soon || !needed()) return;
+      if (soon || !follows) return;
       soon = true;
       if (timer !== undefined) lookIn(SOON_MS);
     },
-    stop() {
-      stopped = true;
-      timer?.cancel();
-    },
+    end,
   };
 }

@@ -307,6 +307,9 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     log,
     // ORDER: what happened before the other one saw everything, or after it had gone, is found.
     turned: () => {
+      // ORDER: before the look at everything: what the worker makes while that goes on is followed.
+      if (served.now) newFolders.begin();
+      else newFolders.end();
       if (ready) remoteScan.nudge();
     },
   });
@@ -314,7 +317,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   const newFolders = followNewFolders({
     timers,
     reader: () => base.reader(),
-    needed: () => ready && served.now,
+    ready: () => ready,
     watch: async (folders) => access.sweep((await rewatchRemote(folders)).fresh),
     failed: (error) => {
       // When it answers again, everything is looked at.
@@ -380,7 +383,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   } catch (error) {
     offState();
     served.stop();
-    newFolders.stop();
+    newFolders.end();
     await source.stop();
     throw error;
   }
@@ -404,7 +407,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       offState();
       readyTimer?.cancel();
       served.stop();
-      newFolders.stop();
+      newFolders.end();
       scanAgain.local.stop();
       scanAgain.remote.stop();
       access.stop();
