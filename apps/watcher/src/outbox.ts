@@ -82,26 +82,23 @@ export function createOutbox(options: OutboxOptions): Outbox {
     }
   };
 
-  /** How many batches go as one, and their events. */
-  const leading = (): { readonly batches: number; readonly events: number } => {
+  /** How many batches go as one, their events, and whether what comes may still go along. */
+  const leading = (): { readonly batches: number; readonly events: number; readonly open: boolean } => {
     let batches = 0;
     let events = 0;
     for (const batch of waiting) {
-      if (batches > 0 && (events + batch.length > MAX_EVENTS || !batch.every(isMergeable))) break;
+      const alone = !batch.every(isMergeable);
+      if (batches > 0 && (alone || events + batch.length > MAX_EVENTS)) return { batches, events, open: false };
       batches++;
       events += batch.length;
-      if (!batch.every(isMergeable)) break;
+      if (alone) return { batches, events, open: false };
     }
-    return { batches, events };
+    return { batches, events, open: events < MAX_EVENTS };
   };
 
   const hold = async (): Promise<void> => {
     for (let looks = 0; looks < HOLD_LOOKS && sent.length > 0; looks++) {
-      const first = waiting[0];
-      if (hurried > 0 || options.stopping.aborted || first === undefined || !first.every(isMergeable)) return;
-      // More would not fit, or may not go along.
-      const { batches, events } = leading();
-      if (events >= MAX_EVENTS || batches < waiting.length) return;
+      if (hurried > 0 || options.stopping.aborted || !leading().open) return;
       if (!(await lookAtLane()) || sent.length === 0) return;
       await options.pause(HOLD_LOOK_MS);
     }

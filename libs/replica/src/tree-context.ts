@@ -37,7 +37,7 @@ export function stagePath(slot: string): string {
 }
 
 /** On a mount the kernel lets one change at a time into a folder: what is staged side by side lies in folders of its own. */
-export const STAGE_FOLDERS = 8;
+export const STAGE_FOLDERS = 16;
 
 /** Where an upload's content lies. Slots end in a count, so that those of one moment lie in different folders. */
 export function uploadStagePath(slot: string): string {

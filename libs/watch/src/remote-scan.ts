@@ -69,7 +69,7 @@ export interface RemoteScanOptions {
 /** Directories in one call, and calls in flight. */
 const BATCH = 32;
 const CALLS = 2;
-/** How many times as long as a look took is waited at least before the next. */
+/** How many times as long as a round took is waited at least before the next. */
 const REST = 9;
 
 export function createRemoteScan(options: RemoteScanOptions): RemoteScanner {
@@ -83,6 +83,8 @@ export function createRemoteScan(options: RemoteScanOptions): RemoteScanner {
   let someoneWaits = false;
   /** The next scan is one of everything. */
   let whole = true;
+  /** The last one was not. */
+  let wasRound = false;
 
   const judge = (listing: Extract<ScanListing, { kind: 'listing' }>): ChangeEvent[] => {
     const { path } = listing;
@@ -188,6 +190,7 @@ export function createRemoteScan(options: RemoteScanOptions): RemoteScanner {
   const scan = async (asked: boolean): Promise<ScanResult> => {
     const all = asked || whole || options.inRounds?.() !== true;
     whole = false;
+    wasRound = !all;
     const folders = all ? [...new Set([ROOT, ...ports.directories()])] : rounds.next(timers.now());
     if (folders.length === 0) return { published: 0, problem: null };
     const problem = await ports.check();
@@ -204,8 +207,9 @@ export function createRemoteScan(options: RemoteScanOptions): RemoteScanner {
   const { intervalMs, done } = options;
   const loop = createScanLoop({
     timers,
-    // A mount that is busy, with our own uploads, say, answers late: what is hot would be listed all the time.
-    intervalMs: (tookMs) => Math.max(intervalMs(), tookMs * REST),
+    // A mount that is busy, with our own uploads, say, answers late: what is hot would be listed all the time. A look at
+    // everything is asked for by somebody, or set so: it puts nothing off.
+    intervalMs: (tookMs) => Math.max(intervalMs(), wasRound ? tookMs * REST : 0),
     scan,
     done: (result) => {
       // After any trouble, and where something may have slipped through: everything.

@@ -283,29 +283,37 @@ test('a listing that was equal is asked for by its digest', async () => {
   expect(asked.every(({ known }) => known === undefined)).toBe(true);
 });
 
-test('a look that took long is followed by a long rest: a busy mount is not kept busy by it', async () => {
+test('a round that took long is followed by a long rest: a busy mount is not kept busy by it', async () => {
   set('d', directory);
   know(folderRow('d'));
+  let took = 1_000;
   const slow = createRemoteScan({
     cacheMs: CACHE_MS,
     ports: {
       ...ports,
       list: async (queries) => {
-        timers.advance(1_000);
+        timers.advance(took);
         return await ports.list(queries);
       },
     },
     timers,
     intervalMs: () => 2_000,
+    inRounds: () => true,
     done: () => scans++,
   });
   slow.start();
   await until(() => timers.pending > 0, 'the pause');
+  // Of everything: it puts nothing off.
   expect([timers.now(), scans]).toEqual([2_000, 1]);
-  timers.advance(9 * 2_000 - 1);
-  expect(scans).toBe(1);
+  took = 500;
+  timers.advance(2_000);
+  await until(() => scans === 2 && timers.pending > 0, 'a round');
+  const roundTook = timers.now() - 4_000;
+  expect(roundTook).toBeGreaterThanOrEqual(500);
+  timers.advance(9 * roundTook - 1);
+  expect(scans).toBe(2);
   timers.advance(1);
-  await until(() => scans === 2, 'the second scan');
+  await until(() => scans === 3, 'the next round');
   await slow.stop();
 });
 
