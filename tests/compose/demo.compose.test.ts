@@ -55,7 +55,10 @@ describe.skipIf(reason !== null)(`the demo of docker compose${reason === null ? 
 
   test('everything is healthy, and every file of the remote is a stub', async () => {
     const states = await project.states();
-    expect(states.map(({ Service, Health }) => [Service, Health]).sort()).toEqual([
+    const [once, ...more] = states.filter(({ Service }) => Service === 'volumes');
+    expect([once?.State, once?.ExitCode, more]).toEqual(['exited', 0, []]);
+    const lasting = states.filter(({ Service }) => Service !== 'volumes');
+    expect(lasting.map(({ Service, Health }) => [Service, Health]).sort()).toEqual([
       ['dashboard', 'healthy'],
       ['redis', 'healthy'],
       ['sync-worker', 'healthy'],
@@ -161,6 +164,29 @@ describe.skipIf(reason !== null)(`the demo of docker compose${reason === null ? 
     expect(
       await project.inside('sync-worker', 'find /demo/local/.lazysync/stage /demo/remote/.lazysync/stage -type f'),
     ).toBe('');
+  });
+
+  test('a volume that several services use is filled by one that the others wait for', async () => {
+    const config = JSON.parse(await project.compose(['config', '--format', 'json'])) as {
+      services: Record<
+        string,
+        { volumes?: { type: string; source: string }[]; depends_on?: Record<string, { condition: string }> }
+      >;
+    };
+    const users = new Map<string, string[]>();
+    for (const [name, { volumes = [] }] of Object.entries(config.services))
+      for (const { type, source } of volumes)
+        if (type === 'volume') users.set(source, [...(users.get(source) ?? []), name]);
+    const shared = [...users].filter(([, names]) => names.length > 1);
+    expect(shared.map(([source]) => source).sort()).toEqual(['dashboard', 'demo', 'state']);
+    for (const [, names] of shared) {
+      expect(names).toContain('volumes');
+      for (const name of names.filter((one) => one !== 'volumes'))
+        expect([name, config.services[name]?.depends_on?.['volumes']?.condition]).toEqual([
+          name,
+          'service_completed_successfully',
+        ]);
+    }
   });
 
   test('the command inside the container tells the status', async () => {

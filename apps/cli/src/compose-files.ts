@@ -156,12 +156,14 @@ export function secondFile(plan: ComposePlan): string {
   const service = (name: string, volumes: readonly string[]): string =>
     [`  ${name}:`, '    volumes: !override', ...volumes.map((one) => `      - ${one}`)].join('\n');
   const state = '{ type: volume, source: folders-state, target: /state }';
+  const token = '{ type: volume, source: dashboard, target: /dashboard }';
   return `# Written by \`lazysync init --compose\`; written anew by the next one. Named by COMPOSE_FILE in .env.
 # Your folders, at the same paths as on this machine: a stub is a link with an absolute path.
 services:
+${service('volumes', [state, token])}
 ${service('watcher', [...binds, config, state])}
 ${service('sync-worker', [...binds, config, state])}
-${service('dashboard', [config, state, '{ type: volume, source: dashboard, target: /dashboard }'])}
+${service('dashboard', [config, state, token])}
 
 volumes:
   folders-state:
