@@ -16,7 +16,7 @@ import {
   sameLink,
   samePrint,
 } from '@lazysync/event-model';
-import { isRemoteRacy } from './record.ts';
+import { isRemoteRacy } from './racy.ts';
 
 export type Change =
   | { readonly kind: 'unchanged' }

@@ -6,5 +6,6 @@ export { agrees, diffListing, type ListedDirectory } from './diff-listing.ts';
 export { keepApart } from './keep-both.ts';
 export { planPath } from './plan-path.ts';
 export { planStaged, type StagedDecision } from './plan-staged.ts';
-export { changesAfter, type DoneStep, isRacy } from './record.ts';
+export { isRacy } from './racy.ts';
+export { changesAfter, type DoneStep } from './record.ts';
 export { carriedTarget } from './user-link.ts';

@@ -9,7 +9,7 @@ import {
 } from '@lazysync/event-model';
 import { isMovedHere } from './classify.ts';
 import { type Case, need, nothing, put, removal } from './decide.ts';
-import { remoteRacy } from './record.ts';
+import { remoteRacy } from './racy.ts';
 import { carriedTarget } from './user-link.ts';
 
 /** The same thing on both sides: only written down. Null: they differ. */

@@ -4,9 +4,9 @@ import {
   type Entry,
   type FileStat,
   identityOf,
+  isOwn,
   type PathView,
   type RelPath,
-  type RemotePrint,
   recordIdentity,
   rememberedIdentity,
   remotePrint,
@@ -14,9 +14,8 @@ import {
   type Step,
   sameIdentity,
 } from '@lazysync/event-model';
-
-/** A write may come this long after a stat without moving the mtime that was seen, ns (kernel ticks, coarse clocks). */
-const RACY_NS = 2_000_000_000n;
+import { isMovedHere } from './classify.ts';
+import { isRacy, remoteRacy } from './racy.ts';
 
 export interface DoneStep {
   readonly step: Step;
@@ -24,28 +23,6 @@ export interface DoneStep {
   readonly hash?: string;
   readonly source?: FileStat;
   readonly trashed?: RelPath;
-}
-
-/** The fingerprint was taken so soon after the last write that a further one may look the same. */
-export function isRacy(stat: FileStat, nowNs: bigint): boolean {
-  return nowNs - stat.mtimeNs < RACY_NS;
-}
-
-const SECOND_NS = 1_000_000_000n;
-/** Steps of up to 2 s (FAT), and a second for clocks that differ. */
-const REMOTE_RACY_NS = 3n * SECOND_NS;
-/** A time further ahead than this was set by hand. */
-const AHEAD_NS = 60n * SECOND_NS;
-
-/** The remote shows whole seconds, and the last one is not over: a further write of the same size may look the same. */
-export function isRemoteRacy(print: RemotePrint, nowNs: bigint): boolean {
-  const age = nowNs - print.mtimeNs;
-  return print.mtimeNs % SECOND_NS === 0n && age < REMOTE_RACY_NS && age > -AHEAD_NS;
-}
-
-/** The mark in a row, where it is needed. */
-export function remoteRacy(print: RemotePrint, nowNs: bigint): { readonly remoteRacy?: true } {
-  return isRemoteRacy(print, nowNs) ? { remoteRacy: true } : {};
 }
 
 /** `view`: what the plan was made from. `staged`: for a hydrate. `nowNs`: the local clock when the step was done. */
@@ -145,7 +122,7 @@ export function changesAfter(
     case 'remove':
       return step.side === 'remote' && done.trashed !== undefined
         ? [{ kind: 'bury', path, trashed: done.trashed }]
-        : [{ kind: 'forget', path }];
+        : [{ kind: 'forget', path }, ...leftRow(view)];
     case 'move': {
       if (step.restored === true) return [{ kind: 'forget', path: step.from }];
       if (step.side === 'remote') return [{ kind: 'move', from: step.from, to: path }];
@@ -189,4 +166,15 @@ export function changesAfter(
       return [{ kind: 'put', record: { ...row, local: here.stat, remote: print, racy, ...mark } }];
     }
   }
+}
+
+/**
+ * The row that a removed stub came from, when nothing is there any more on either side. It must not go along with its
+ * folder: its file, which was moved with that in the remote, would look as if it had been deleted here.
+ */
+function leftRow({ local, origin }: PathView): readonly BaseChange[] {
+  if (local?.kind !== 'stub' || origin == null || !isMovedHere(local, origin)) return [];
+  const { record } = origin;
+  const isGone = origin.local.kind === 'absent' && origin.remote.kind === 'absent';
+  return isGone && record.kind === 'file' && !isOwn(record.path) ? [{ kind: 'forget', path: record.path }] : [];
 }

@@ -9,7 +9,7 @@ import {
   stubTarget,
 } from '@lazysync/event-model';
 import { type Case, finalStep, need, nothing, put, stepAndAgain } from './decide.ts';
-import { isRacy, remoteRacy } from './record.ts';
+import { isRacy, remoteRacy } from './racy.ts';
 
 function settleDirectory(it: Case): Decision {
   const { base, local, remote, view } = it;

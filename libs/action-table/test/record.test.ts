@@ -1,5 +1,12 @@
 /** What goes into the base after a step: what is really there. */
-import { type BaseChange, type PathView, remotePrint, type Step, type SymlinkEntry } from '@lazysync/event-model';
+import {
+  type BaseChange,
+  type Origin,
+  type PathView,
+  remotePrint,
+  type Step,
+  type SymlinkEntry,
+} from '@lazysync/event-model';
 import { describe, expect, test } from 'vitest';
 import { changesAfter, type DoneStep } from '../src/index.ts';
 import {
@@ -190,6 +197,24 @@ describe('what is taken away or gets another name', () => {
   test('in no trash, or in local’s: forgotten', () => {
     expect(after(remove('remote'), { after: absent }, { base: null })).toEqual([{ kind: 'forget', path }]);
     expect(after(remove('local'), { after: absent, trashed }, { base: null })).toEqual([{ kind: 'forget', path }]);
+  });
+
+  test('a moved stub whose file is gone: the row that it came from goes along', () => {
+    const moved = stub('o', 15);
+    const step: Step = { kind: 'remove', side: 'local', path, expected: moved };
+    const record = stubRow('o', there, 15);
+    const origin = { record, local: absent, remote: absent };
+    const of = (origin: Origin | null): readonly BaseChange[] =>
+      after(step, { after: absent }, { base: null, local: moved, origin });
+    const alone = [{ kind: 'forget', path }];
+    expect(of(origin)).toEqual([...alone, { kind: 'forget', path: 'o' }]);
+    expect(of(null)).toEqual(alone);
+    // It is still there on one of the sides, it is a copied one, or its row is a tombstone.
+    expect(of({ ...origin, remote: file(there) })).toEqual(alone);
+    expect(of({ ...origin, local: file(here) })).toEqual(alone);
+    expect(of({ ...origin, record: stubRow('o', there, 16) })).toEqual(alone);
+    expect(of({ ...origin, record: stubRow('.lazysync/trash/1/o', there, 15) })).toEqual(alone);
+    expect(of({ ...origin, record: directoryRow('o', 15) })).toEqual(alone);
   });
 
   test('moved in remote: its rows move', () => {
