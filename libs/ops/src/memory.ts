@@ -16,8 +16,15 @@ export interface MemoryKeeper {
 }
 
 const MB = 1024 * 1024;
-/** Below this nobody minds, MB. */
+/** Below this a process that is at work keeps what it has, MB. */
 const MUCH = 250;
+/** Below this it always does: Node itself takes 50. */
+const LITTLE = 60;
+/** A process that takes less than this share of a core for so long, ms, is at rest. */
+const REST_SHARE = 0.05;
+const REST_MS = 5_000;
+/** What it holds then has to grow by this before it is worth another collection. */
+const GROWN = 1.3;
 /** Above this nobody waits. */
 const VERY_MUCH = 400;
 const LOOK_MS = 1_000;
@@ -42,14 +49,23 @@ export function keepMemorySmall(): MemoryKeeper {
   let pause = PAUSE_MS;
   let last = -Infinity;
   let left = 0;
+  let used = process.cpuUsage();
+  let looked = performance.now();
+  let atWork = looked;
   const timer = setInterval(() => {
     const before = process.memoryUsage.rss();
     const now = performance.now();
-    if (before > left * 1.3) pause = before > VERY_MUCH * MB ? 0 : PAUSE_MS;
-    if (before < MUCH * MB || now < last + pause) return;
-    const used = process.cpuUsage();
+    const spent = process.cpuUsage(used);
+    if (spent.user + spent.system > (now - looked) * 1_000 * REST_SHARE) atWork = now;
+    looked = now;
+    used = process.cpuUsage();
+    const hasGrown = before > left * GROWN;
+    const isMuch = before >= MUCH * MB || (before >= LITTLE * MB && hasGrown && now - atWork >= REST_MS);
+    if (hasGrown) pause = before > VERY_MUCH * MB ? 0 : PAUSE_MS;
+    if (!isMuch || now < last + pause) return;
     collect();
     const { user, system } = process.cpuUsage(used);
+    used = process.cpuUsage();
     last = performance.now();
     left = process.memoryUsage.rss();
     const patience = left > before * 0.9 ? Math.min(Math.max(pause, PAUSE_MS) * 2, LONGEST_PAUSE_MS) : PAUSE_MS;

@@ -2,27 +2,42 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 
-const SOURCE = `
+interface Seen {
+  readonly most: number;
+  readonly left: number;
+}
+
+/** Holds that many things for a moment, and waits until less than that share of its memory is left. */
+function burstOf(things: number, share: number): Seen {
+  const source = `
 import { keepMemorySmall } from ${JSON.stringify(new URL('../src/memory.ts', import.meta.url).href)};
 const rss = () => process.memoryUsage.rss();
 keepMemorySmall();
 let burst = new Map();
-for (let i = 0; i < 1_500_000; i++) burst.set('folder/' + i, { path: 'f' + i, of: [i] });
+for (let i = 0; i < ${things}; i++) burst.set('folder/' + i, { path: 'f' + i, of: [i] });
 const most = rss();
 burst = null;
 const end = Date.now() + 40_000;
 const timer = setInterval(() => {
-  if (rss() > most / 2 && Date.now() < end) return;
+  if (rss() > most * ${share} && Date.now() < end) return;
   console.log(JSON.stringify({ most, left: rss() }));
   clearInterval(timer);
 }, 100);
 `;
-
-test('a process that had a burst gives its memory back', () => {
-  const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', SOURCE];
+  const args = ['--disable-warning=ExperimentalWarning', '--no-memory-reducer', '--input-type=module', '-e', source];
   const ran = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 55_000 });
   expect(ran.stderr).toBe('');
-  const { most, left } = JSON.parse(ran.stdout) as { most: number; left: number };
+  return JSON.parse(ran.stdout) as Seen;
+}
+
+test('a process that had a burst gives its memory back', () => {
+  const { most, left } = burstOf(1_500_000, 0.5);
   expect(most).toBeGreaterThan(300 << 20);
   expect(left).toBeLessThan(most / 2);
+});
+
+test('a process that comes to rest gives back what its start took', () => {
+  const { most, left } = burstOf(250_000, 0.6);
+  expect([most > 100 << 20, most < 240 << 20]).toEqual([true, true]);
+  expect(left).toBeLessThan(most * 0.6);
 });
