@@ -156,6 +156,14 @@ function slots(base: Base): () => string {
   };
 }
 
+/** Files below a new folder from which on it goes up as a whole: by then its rename has paid for itself. */
+const WHOLE_FROM = 8;
+/**
+ * Mounts whose server was seen to rename a folder onto nothing but a free name or an empty folder (sftp-server, rename(2)).
+ * A WebDAV server may put it over a full one.
+ */
+const FOLDERS_STAY: ReadonlySet<string> = new Set(['fuse.sshfs']);
+
 function policyOf(config: PairConfig, remoteType: string): Policy {
   const host = os.hostname().split('.')[0] ?? 'host';
   return {
@@ -281,6 +289,7 @@ export async function openPair(
     onProgress: (listen) => void progress.add(listen),
     downloads: DOWNLOADS,
     keepOverwritten: config.keepOverwritten,
+    wholeFolders: { fewest: WHOLE_FROM, suits: () => FOLDERS_STAY.has(there.probe.fsType) },
     ahead: () => {
       const taken = ahead;
       ahead = null;

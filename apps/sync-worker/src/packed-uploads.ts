@@ -3,42 +3,27 @@
  * instead of four round trips for each. The same journal and the same lane: each of them is an upload whose content is
  * staged and given its name there, and which replaces nothing. Whatever comes to nothing is left to an upload of its own.
  */
-import { changesAfter } from '@lazysync/action-table';
-import type { Act } from '@lazysync/base';
-import {
-  type BaseChange,
-  type Entry,
-  type FileStat,
-  parentOf,
-  type RelPath,
-  type StepOutcome,
-  type UnpackedFile,
-} from '@lazysync/event-model';
+import { type Entry, type FileStat, parentOf, type RelPath, type UnpackedFile } from '@lazysync/event-model';
 import type { PackOutcome } from '@lazysync/replica';
 import { checkRoot, guard } from './guards.ts';
 import { listingCacheMs, timeStep } from './mount-memory.ts';
-import { isSmallFile, type NewFolder, type Pack, planPacks, type Upload } from './pack-plan.ts';
+import { type Pack, planPacks } from './pack-plan.ts';
+import { isSmallFile, type NewFolder, type Upload } from './plan-new.ts';
 import type { PairPorts } from './ports.ts';
 import type { SeenAhead } from './quick-lap.ts';
+import { type Brought, type Done, recordNew } from './record-new.ts';
 import type { PathSettler } from './settle-path.ts';
 import { upLimit } from './uploads.ts';
 
 type Packed = Upload & Extract<PackOutcome, { kind: 'packed' }>;
-type Done = Extract<StepOutcome, { kind: 'done' }>;
-
-/** What was given its name beside the disk. */
-interface Unpacked {
-  readonly folders: readonly NewFolder[];
-  readonly files: ReadonlyMap<string, Done>;
-}
-
-const NOTHING: Unpacked = { folders: [], files: new Map() };
+const NOTHING: Brought = { folders: [], files: new Map() };
 
 /** As the mount shows it; inodes of the disk behind it mean nothing here. */
 function shownAs({ size, mode, mtimeNs }: UnpackedFile): FileStat {
   return { size, mode, mtimeNs, ctimeNs: mtimeNs, dev: 0n, ino: 0n, birthNs: 0n };
 }
 
+/** Its inode and birth time are not known, and mean nothing on a mount. */
 function folderShownAs({ step: { mode } }: NewFolder): Entry {
   return { kind: 'directory', mode, identity: { dev: 0n, ino: 0n, birthNs: 0n } };
 }
@@ -54,7 +39,7 @@ export async function undoPack(ports: PairPorts, pack: string): Promise<void> {
   ports.base.record([], slots);
 }
 
-async function sendPack(ports: PairPorts, { folders, uploads }: Pack, stepNs: bigint): Promise<Unpacked> {
+async function sendPack(ports: PairPorts, { folders, uploads }: Pack, stepNs: bigint): Promise<Brought> {
   const [first] = uploads;
   if (first === undefined || ports.packs === undefined) return NOTHING;
   const pack = ports.slot();
@@ -83,38 +68,8 @@ async function sendPack(ports: PairPorts, { folders, uploads }: Pack, stepNs: bi
     if (file?.size !== source.size) continue;
     files.set(slot, { kind: 'done', after: { kind: 'file', stat: shownAs(file) }, hash, source });
   }
-  return { folders: folders.filter(({ step }) => made.has(step.path)), files };
-}
-
-/** Into the base. Answers with a few words for each path that is at rest by that. */
-function record(ports: PairPorts, { uploads }: Pack, { folders, files }: Unpacked): ReadonlyMap<RelPath, string> {
-  const { base } = ports;
-  const nowNs = BigInt(ports.now()) * 1_000_000n;
-  const changes: BaseChange[] = [];
-  const acts: Act[] = [];
-  const over: string[] = [];
-  const known = new Set<RelPath>();
-  const hasFolder = (path: RelPath): boolean => {
-    const parent = parentOf(path);
-    return parent === '' || known.has(parent) || base.get(parent)?.kind === 'directory';
-  };
-  for (const folder of folders) {
-    const { step, view, why } = folder;
-    if (!hasFolder(step.path)) continue;
-    known.add(step.path);
-    changes.push(...changesAfter({ step, after: folderShownAs(folder) }, view, null, nowNs));
-    acts.push({ path: step.path, act: 'make-directory in remote', why });
-  }
-  for (const { slot, step, view, why } of uploads) {
-    const outcome = files.get(slot);
-    // In a folder that was there already: that comes first, and this file is found there and compared.
-    if (outcome === undefined || !hasFolder(step.path)) continue;
-    changes.push(...changesAfter({ step, ...outcome }, view, null, nowNs));
-    acts.push({ path: step.path, act: 'upload in remote', why });
-    over.push(slot);
-  }
-  base.record(changes, over, acts, ports.now());
-  return new Map(acts.map(({ path, act, why }) => [path, `${act} (${why})`]));
+  const brought = folders.filter(({ step }) => made.has(step.path));
+  return { folders: brought.map((folder) => ({ ...folder, after: folderShownAs(folder) })), files };
 }
 
 /** Are there as many as a pack is worth it, and somebody who unpacks? */
@@ -137,7 +92,7 @@ export async function packedUploads(
   if (packs === undefined || stepNs === null) return said;
   for (const pack of await planPacks(ports, tasks, packs.fewest)) {
     // ORDER: what is done is written down first; what is left of the pack then goes by the journal.
-    const done = record(ports, pack, await sendPack(ports, pack, stepNs));
+    const done = recordNew(ports, pack.uploads, await sendPack(ports, pack, stepNs));
     for (const [path, words] of done) said.set(path, words);
     if (done.size > 0) settler.noteChange();
     const open = base.intents().find(({ packed }) => packed !== undefined)?.packed;

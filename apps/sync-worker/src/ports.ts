@@ -27,6 +27,14 @@ export const processTimers: PairTimers = {
   soon: (call) => void setImmediate(call),
 };
 
+/** New folders that are filled before they are seen. */
+export interface WholeFolders {
+  /** New files below one, from which on it is worth it. */
+  readonly fewest: number;
+  /** Does a rename of a folder in this remote fail if the name is taken? */
+  readonly suits: () => boolean;
+}
+
 export interface PairPorts {
   readonly pair: string;
   readonly base: Base;
@@ -70,6 +78,8 @@ export interface PairPorts {
   readonly ahead?: () => ListAhead | null;
   /** Left out: nobody unpacks beside the remote's disk. */
   readonly packs?: PackLink;
+  /** Left out: new folders are made first, and what is in them goes up file by file. */
+  readonly wholeFolders?: WholeFolders;
   /** Left out: the process's own. */
   readonly timers?: PairTimers;
 }

@@ -24,6 +24,7 @@ import { type PathSettler, type Seen, settling } from './settle-path.ts';
 import { sideBySide, type Work } from './side-by-side.ts';
 import type { Transfers } from './transfers.ts';
 import type { Uploads } from './uploads.ts';
+import { suitsWholeFolders, wholeFolders } from './whole-folders.ts';
 
 export interface ChangesetWorker {
   /** Rejects with `RemoteOffline` or `PairHeld`: then the job stays at the head, and running it again is harmless. */
@@ -125,6 +126,16 @@ export function createChangesetWorker(
     if (!(await areForPack(ports, tasks))) return new Set();
     const seen = tasks.map((task) => ({ ...task, remote: undefined, ...stillSeen(task) }));
     const sent = await packedUploads(ports, settler, seen);
+    for (const [path, words] of sent) say(path, words);
+    return new Set(sent.keys());
+  }
+
+  /** Answers with what is at rest by that. */
+  async function goWhole(tasks: readonly Task[], say: Say, signal: AbortSignal): Promise<ReadonlySet<RelPath>> {
+    const seen = tasks.map((task) => ({ ...task, remote: undefined, ...stillSeen(task) }));
+    if (!suitsWholeFolders(ports, seen)) return new Set();
+    const width = ports.width === 1 ? 1 : ports.width * STAGED;
+    const sent = await wholeFolders(ports, settler, seen, { width, signal });
     for (const [path, words] of sent) say(path, words);
     return new Set(sent.keys());
   }
@@ -246,8 +257,10 @@ export function createChangesetWorker(
       for (const [path, words] of quick) say(path, words);
       const open = rest.filter(({ path }) => !quick.has(path));
       const packed = await goPacked(open, say);
+      const apart = open.filter(({ path }) => !packed.has(path));
+      const whole = await goWhole(apart, say, signal);
       await settleAll(
-        open.filter(({ path }) => !packed.has(path)),
+        apart.filter(({ path }) => !whole.has(path)),
         say,
         signal,
       );

@@ -8,7 +8,14 @@ import type { Side } from './side.ts';
 export type Step =
   /** Make something small where nothing is. */
   | { readonly kind: 'make-stub'; readonly side: 'local'; readonly path: RelPath }
-  | { readonly kind: 'make-directory'; readonly side: Side; readonly path: RelPath; readonly mode: number }
+  | {
+      readonly kind: 'make-directory';
+      readonly side: Side;
+      readonly path: RelPath;
+      readonly mode: number;
+      /** It was made and filled in the stage folder, under the slot's name, and gets its own by one rename. */
+      readonly filled?: true;
+    }
   | { readonly kind: 'make-symlink'; readonly side: Side; readonly path: RelPath; readonly target: string }
   /** Local content goes up: staged beside everybody's sight, then made visible. */
   | {

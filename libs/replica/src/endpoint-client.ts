@@ -156,6 +156,7 @@ export function enterEndpoint(host: EndpointHost, options: RoomOptions): Endpoin
     hash: (path, expected) => call('hash', path, expected),
     makeRoom: () => call('makeRoom'),
     stage: (order) => call('stage', order),
+    stageFolder: (under, mode) => call('stageFolder', under, mode),
     pack: (slot, orders, wish) => call('pack', slot, orders, wish),
     forgetListings: (folders) => call('forgetListings', folders),
     withdraw: (slot) => call('withdraw', slot),

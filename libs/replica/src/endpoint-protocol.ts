@@ -20,6 +20,7 @@ export const REPLICA_CALLS = [
   'hash',
   'makeRoom',
   'stage',
+  'stageFolder',
   'pack',
   'forgetListings',
   'withdraw',

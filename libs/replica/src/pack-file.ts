@@ -114,7 +114,7 @@ export async function makeEmptyPack(fs: FsPort, slot: string): Promise<void> {
 }
 
 export function createPack(fs: FsPort, slot: string): Promise<OpenFile> {
-  return createStage(fs, slot, 0o600);
+  return createStage(fs, { slot }, 0o600);
 }
 
 function count(raw: unknown, most: number): raw is number {

@@ -9,6 +9,7 @@ import { dropCaptured, dropSource, finishDropTarget, returnCaptured } from './mo
 import { recoverReplace } from './recover-replace.ts';
 import { isVersion } from './replace.ts';
 import type { Order, RecoverOutcome } from './replica.ts';
+import { dropFolder } from './stage-folder.ts';
 import { exchangeBack, finishDehydrate, isStubOf } from './swap.ts';
 import {
   dropName,
@@ -192,9 +193,11 @@ async function recoverStep(it: TreeContext, order: Order): Promise<RecoverOutcom
       return recoverMove(it, order, step);
     // Looking and planning again comes to the same: EEXIST is the precondition, or it changes no content.
     case 'make-stub':
-    case 'make-directory':
     case 'make-symlink':
     case 'set-metadata':
+      return UNDONE;
+    case 'make-directory':
+      if (step.filled === true) await dropFolder(it.fs, order.slot);
       return UNDONE;
   }
 }

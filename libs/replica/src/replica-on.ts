@@ -18,6 +18,7 @@ import { recover } from './recover.ts';
 import { removeTree } from './remove-tree.ts';
 import type { Replica, TellProgress } from './replica.ts';
 import { makeStageFolders } from './stage-file.ts';
+import { stageFolder } from './stage-folder.ts';
 import { stageUpload } from './stage-upload.ts';
 import { transition } from './transition.ts';
 import { dropName, failure, stagePath, type TreeContext, uploadStagePath } from './tree-context.ts';
@@ -81,6 +82,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     hash: (path, expected) => hashFile(fs, path, expected, { side, anchors: anchors() }),
     makeRoom: () => makeStageFolders(fs),
     stage: async (order) => stageUpload(await context(), order),
+    stageFolder: async (under, mode) => stageFolder(await context(), under, mode),
     pack: async (slot, orders, wish) => packUploads(await context(), slot, orders, wish),
     forgetListings: (folders) => forgetListings(fs, folders, parallel),
     withdraw: (slot) => withdrawPack({ fs }, slot),

@@ -69,6 +69,8 @@ export interface Order {
   readonly step: Step;
   /** Of an upload, once it is staged. */
   readonly staged?: StagedUpload;
+  /** Of an upload into a new folder that is filled before it is seen: where below the stage folder. Left out: by the slot. */
+  readonly under?: string;
   /** Of what is staged, bytes per second; left out: none. */
   readonly limit?: number;
   /** As of a fetch; left out: no part is told. */
@@ -195,6 +197,11 @@ export interface Replica {
   makeRoom(): Promise<void>;
   /** Remote only: writes an upload's content into the stage folder; the order then goes to `carryOut` with it. */
   stage(order: Order): Promise<StageOutcome>;
+  /**
+   * Remote only: a folder in the stage folder that is to be filled. `under`: the slot of its order, or what lies below
+   * that. One that is there already is not taken.
+   */
+  stageFolder(under: string, mode: number): Promise<StepOutcome>;
   /** Remote only: the contents of many uploads go into the stage folder as one file, for `unpack`. */
   pack(slot: string, orders: readonly Order[], wish: PackWish): Promise<readonly PackOutcome[]>;
   /**

@@ -1,11 +1,13 @@
 /** The names under which content is staged in the remote, and the folders that they lie in. */
 import { OWN_FOLDER } from '@lazysync/event-model';
 import type { FsPort, OpenFile } from './fs-port.ts';
-import { codeOf, dropName, STAGE_FOLDERS, stagePath, uploadStagePath } from './tree-context.ts';
+import type { Order } from './replica.ts';
+import { codeOf, dropName, STAGE_FOLDERS, stagedAt, stagePath } from './tree-context.ts';
 
-/** The stage file, and its folder where that is not there yet. */
-export async function createStage(fs: FsPort, slot: string, mode: number): Promise<OpenFile> {
-  const path = uploadStagePath(slot);
+/** The stage file, and its folder where that is not there yet. In a folder that is being filled a name is taken by one only. */
+export async function createStage(fs: FsPort, order: Pick<Order, 'slot' | 'under'>, mode: number): Promise<OpenFile> {
+  const path = stagedAt(order);
+  if (order.under !== undefined) return await fs.create(path, mode & 0o777);
   for (let tries = 0; ; tries++) {
     try {
       return await fs.create(path, mode & 0o777);

@@ -13,10 +13,10 @@ import {
   dropName,
   failure,
   isUnsupported,
+  stagedAt,
   type TreeContext,
   tidied,
   tidyName,
-  uploadStagePath,
 } from './tree-context.ts';
 import { type Written, writeSparse } from './write-sparse.ts';
 
@@ -74,7 +74,7 @@ async function copyBytes(
   }
 }
 
-type StageWish = Pick<Order, 'slot' | 'limit' | 'part'>;
+type StageWish = Pick<Order, 'slot' | 'limit' | 'part' | 'under'>;
 
 /** A part may be gone on with when its bytes are still those of the source, too: they can have changed within one mtime. */
 async function beginsWith(source: OpenFile, part: StagedPart): Promise<boolean> {
@@ -84,12 +84,12 @@ async function beginsWith(source: OpenFile, part: StagedPart): Promise<boolean> 
 }
 
 async function begin(it: TreeContext, wish: StageWish, source: OpenFile, before: RawStat): Promise<BegunFile> {
-  const { slot, part = null } = wish;
+  const { part = null } = wish;
   if (part !== null && (await beginsWith(source, part))) {
-    const known = await reopenPart(it.fs, uploadStagePath(slot), part, before);
+    const known = await reopenPart(it.fs, stagedAt(wish), part, before);
     if (known !== null) return known;
   }
-  return { file: await createStage(it.fs, slot, before.mode), hash: createHash('sha256'), bytes: 0 };
+  return { file: await createStage(it.fs, wish, before.mode), hash: createHash('sha256'), bytes: 0 };
 }
 
 /** The bytes of `source` in a new stage file; null: the source was another one before, or changed while it was read. */
@@ -209,7 +209,7 @@ export async function stageUpload(it: TreeContext, order: Order): Promise<StageO
     if (staging.status === 'rejected') throw staging.reason;
     if (trash.status === 'rejected') throw trash.reason;
     if (staging.value !== null) return { kind: 'staged', upload: staging.value };
-    await dropName(it.fs, uploadStagePath(slot));
+    await dropName(it.fs, stagedAt(order));
     if (replaces) await dropTrashFolder(it, slot, step.path);
     return local();
   } catch (error) {
@@ -218,7 +218,8 @@ export async function stageUpload(it: TreeContext, order: Order): Promise<StageO
     const outcome = failure(error, it.side, step.path);
     if (isKept && outcome.problem.code === 'failed') return { kind: 'broken-off', problem: outcome.problem };
     // A full disk must not stay full by our own half of a file.
-    await tidyName(it.fs, uploadStagePath(slot));
+    // What has the name in a folder that is being filled is another file of it, which this mount takes for the same.
+    if (order.under === undefined || codeOf(error) !== 'EEXIST') await tidyName(it.fs, stagedAt(order));
     if (replaces) await tidied(dropTrashFolder(it, slot, step.path));
     return outcome;
   } finally {

@@ -5,6 +5,7 @@ import { setMetadata } from './metadata.ts';
 import { move } from './move.ts';
 import { remove } from './remove.ts';
 import type { Order } from './replica.ts';
+import { commitFolder } from './stage-folder.ts';
 import { dehydrate, hydrate, repoint } from './swap.ts';
 import type { TreeContext } from './tree-context.ts';
 import { commitUpload, copyFile } from './upload.ts';
@@ -13,8 +14,9 @@ export async function transition(it: TreeContext, order: Order): Promise<StepOut
   const { step } = order;
   if (step.side !== it.side) throw new Error(`a step for ${step.side} came to ${it.side}`);
   switch (step.kind) {
-    case 'make-stub':
     case 'make-directory':
+      return step.filled === true ? commitFolder(it, order.slot, step) : make(it, step);
+    case 'make-stub':
     case 'make-symlink':
       return make(it, step);
     case 'upload':

@@ -45,6 +45,11 @@ export function uploadStagePath(slot: string): string {
   return stagePath(`${count % STAGE_FOLDERS}/${slot}`);
 }
 
+/** Where an order's content lies until it is committed. */
+export function stagedAt({ slot, under }: { readonly slot: string; readonly under?: string }): string {
+  return under === undefined ? uploadStagePath(slot) : stagePath(under);
+}
+
 export function trashPath(slot: string, path: RelPath): RelPath {
   return relPath(`${OWN_FOLDER}/trash/${slot}/${path}`);
 }

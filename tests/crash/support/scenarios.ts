@@ -87,6 +87,14 @@ export const SCENARIOS: readonly Scenario[] = [
     jobs: [change('local', 'create', 'n', 'n/o', 'n/o/p', 'n/q', 'n/link')],
   },
   {
+    name: 'local create of folders that go up as a whole, with a link',
+    act: (w) => {
+      for (const name of ['n/p', 'n/q', 'n/o/r', 'm/s', 'm/t', 'm/u']) write(w.local, name, `of ${name}`);
+      fs.symlinkSync('q', path.join(w.local, 'n/link'));
+    },
+    jobs: [change('local', 'create', 'n', 'm', 'n/o', 'n/p', 'n/q', 'n/o/r', 'm/s', 'm/t', 'm/u', 'n/link')],
+  },
+  {
     name: 'local edit of a copy',
     remote: { f: 'one' },
     copies: ['f'],

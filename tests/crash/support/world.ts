@@ -166,6 +166,7 @@ export async function boot(
     minFree: 0,
     freeBytes: async () => Infinity,
     downloads: 1,
+    wholeFolders: { fewest: 3, suits: () => true },
     onProgress: (listen) => void progress.add(listen),
     timers: {
       now: () => performance.now(),

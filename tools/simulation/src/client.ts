@@ -76,6 +76,8 @@ export interface ClientOptions {
   readonly capture: boolean;
   /** Somebody beside the remote's disk unpacks. */
   readonly served: boolean;
+  /** New folders go up as a whole. */
+  readonly whole: boolean;
   readonly plant?: Plant;
 }
 
@@ -107,6 +109,7 @@ export function prepareRoot(tree: Tree, uuid: string): void {
 
 /** What is counted when a step was done. */
 function nameOf(step: Step): string {
+  if (step.kind === 'make-directory' && step.filled === true) return 'whole folder';
   if (step.kind !== 'move') return `${step.kind} ${step.side}`;
   if (isOwnPath(step.from)) return 'restore';
   if (isOwnPath(step.path)) return `to the trash ${step.side}`;
@@ -367,6 +370,7 @@ export class Client {
         if (order.part != null) this.count('upload gone on with');
         return call((it) => it.stage(order));
       },
+      stageFolder: (under, mode) => call((it) => it.stageFolder(under, mode)),
       pack: (slot, orders, wish) => call((it) => it.pack(slot, orders, wish)),
       forgetListings: (folders) => call((it) => it.forgetListings(folders)),
       withdraw: (slot) => {
@@ -406,8 +410,15 @@ export class Client {
       this.together = Math.max(this.together, this.busy.size);
       note(step, 'begins');
     };
-    const end = ({ step }: Order): void => {
+    /** What is staged in a folder gets its name with that, or is dropped with it. */
+    const filled = new Map<string, Order[]>();
+    const end = ({ slot, step }: Order): void => {
       for (const path of pathsOf(step)) this.busy.delete(path);
+      for (const inside of filled.get(slot) ?? []) {
+        this.busy.delete(inside.step.path);
+        this.own.set(inside.step.path, this.it.scheduler.now());
+      }
+      filled.delete(slot);
     };
     return {
       ...replica,
@@ -417,6 +428,9 @@ export class Client {
         if (outcome.kind !== 'staged') {
           end(order);
           note(order.step, `stage ${outcome.kind}`);
+        } else if (order.under !== undefined) {
+          const top = order.under.slice(0, order.under.indexOf('/'));
+          filled.set(top, [...(filled.get(top) ?? []), order]);
         }
         return outcome;
       },
@@ -446,6 +460,7 @@ export class Client {
       recover: async (orders) => {
         const outcomes = await replica.recover(orders);
         for (const [i, order] of orders.entries()) {
+          if (filled.has(order.slot)) end(order);
           note(order.step, `recovered: ${outcomes[i]?.kind}`);
           this.count('recovered');
         }
@@ -544,6 +559,7 @@ export class Client {
       freeBytes: () => Promise.resolve(Infinity),
       downloads: 2,
       ...(this.it.served ? { packs: this.packs(owner) } : {}),
+      ...(this.it.whole ? { wholeFolders: { fewest: 1, suits: () => true } } : {}),
       onProgress: (listen) => {
         this.progress.add((slot, bytes, part) => {
           if (!owner.dead) listen(slot, bytes, part);

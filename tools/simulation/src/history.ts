@@ -15,6 +15,7 @@ export const DEEDS = [
   'backup-save',
   'remove',
   'mkdir',
+  'fill',
   'move',
   'copy',
   'swap',
@@ -89,6 +90,8 @@ export interface History {
   readonly capture?: boolean;
   /** Somebody beside the remote's disk unpacks what comes as one file. */
   readonly served?: boolean;
+  /** New folders go up as a whole. */
+  readonly whole?: boolean;
   /** Events go astray. */
   readonly astray: boolean;
   /** Unrelated paths that may be at work together; left out: one by one. */
@@ -192,6 +195,11 @@ const MOTIFS: readonly (readonly (readonly [Deed, Where, 'p' | 'q' | 'hidden', (
   [
     ['overwrite', 'host', 'p'],
     ['copy', 'local', 'p', 'q'],
+  ],
+  [['fill', 'local', 'p']],
+  [
+    ['fill', 'local', 'p'],
+    ['move', 'local', 'p', 'q'],
   ],
   // The copy goes along, where the remote knows what it was.
   [
@@ -319,6 +327,9 @@ export function histories(limits: Limits): fc.Arbitrary<History> {
     served: limits.plain
       ? fc.constant(false)
       : fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+    whole: limits.plain
+      ? fc.constant(false)
+      : fc.oneof({ weight: 2, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
     astray: limits.plain ? fc.constant(false) : fc.boolean(),
     width: fc.oneof({ weight: 3, arbitrary: fc.constant(16) }, { weight: 1, arbitrary: fc.constant(1) }),
     before: fc.array(user, { maxLength: 6 }),

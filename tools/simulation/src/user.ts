@@ -129,6 +129,16 @@ export function makeDirectory(shell: Shell, path: string): Call[] {
   return [() => void shell.tree.make(path, 'directory', '', 0o755, USER)];
 }
 
+/** A folder with files in it, as an archive or a clone makes it. */
+export function fill(shell: Shell, path: string, text: () => string): Call[] {
+  return [
+    ...makeDirectory(shell, path),
+    ...['a', 'b'].flatMap((name) => create(shell, `${path}/${name}`, text())),
+    ...makeDirectory(shell, `${path}/e`),
+    ...create(shell, `${path}/e/a`, text()),
+  ];
+}
+
 export function move(shell: Shell, from: string, to: string): Call[] {
   return [() => shell.tree.rename(from, to, true, USER)];
 }

@@ -128,6 +128,7 @@ export function createWorld(history: History, options: RunOptions = {}) {
         },
         capture: history.capture === true,
         served: history.served === true,
+        whole: history.whole === true,
         ...(options.plant === undefined ? {} : { plant: options.plant() }),
       }),
   );
@@ -388,6 +389,8 @@ export function createWorld(history: History, options: RunOptions = {}) {
         return user.remove(shell, path);
       case 'mkdir':
         return user.makeDirectory(shell, path);
+      case 'fill':
+        return user.fill(shell, path, fresh);
       case 'move':
         return user.move(shell, path, to);
       case 'copy':

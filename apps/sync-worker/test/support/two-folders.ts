@@ -38,6 +38,7 @@ export interface TwoFolders {
   readonly free: { bytes: number };
   /** Hands one changeset over, then the `staged` ones that come of it, until nothing is left. */
   work(...events: SyncEvent[]): Promise<string[]>;
+  workUntil(signal: AbortSignal, ...events: SyncEvent[]): Promise<string[]>;
   change(side: Side, kind: ChangeKind, ...paths: string[]): Promise<string[]>;
   open(...paths: string[]): Promise<string[]>;
   rescan(): Promise<void>;
@@ -74,6 +75,7 @@ export interface TwoFoldersOptions {
   readonly prefetch?: NonNullable<PairPorts['prefetch']>;
   /** Somebody beside the remote's disk. */
   readonly packs?: NonNullable<PairPorts['packs']>;
+  readonly wholeFolders?: NonNullable<PairPorts['wholeFolders']>;
   /** Bytes per second of downloads. */
   readonly down?: number;
   /** The remote takes names for the same that differ only in case. */
@@ -185,6 +187,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     limit: { down: options.down ?? Infinity, up: Infinity },
     ...(options.prefetch === undefined ? {} : { prefetch: options.prefetch }),
     ...(options.packs === undefined ? {} : { packs: options.packs }),
+    ...(options.wholeFolders === undefined ? {} : { wholeFolders: options.wholeFolders }),
     onProgress: (listen) => void progress.add(listen),
     minFree: 1_000,
     freeBytes: async () => free.bytes,
@@ -204,7 +207,9 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
   const worker = createChangesetWorker(ports, settler, { transfers, uploads }, rescan);
   const signal = new AbortController().signal;
 
-  async function work(...events: SyncEvent[]): Promise<string[]> {
+  const work = (...events: SyncEvent[]): Promise<string[]> => workUntil(signal, ...events);
+
+  async function workUntil(signal: AbortSignal, ...events: SyncEvent[]): Promise<string[]> {
     const said: string[] = [];
     for (let next: readonly SyncEvent[] = events; next.length > 0; ) {
       const outcomes = await worker.work({ v: 1, pair: 'test', at: Date.now(), events: next }, signal);
@@ -223,6 +228,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     ports,
     free,
     work,
+    workUntil,
     change: (side, kind, ...paths) => work(...paths.map((at) => ({ kind, side, path: relPath(at) }) as const)),
     open: (...paths) => work(...paths.map((at) => ({ kind: 'access', side: 'local', path: relPath(at) }) as const)),
     rescan: async () => {
