@@ -1,6 +1,6 @@
 /** A start that lives as long as this command: logs, signals, processes, and their end. */
 import type { EffectivePair } from '@lazysync/config';
-import { createLogger, type Logger } from '@lazysync/ops';
+import { createLogger, keepMemorySmall, type Logger } from '@lazysync/ops';
 import { EXIT, GaveUp } from './exit.ts';
 import { prettyLine } from './log-lines.ts';
 import type { RunPlan } from './plan-run.ts';
@@ -46,6 +46,7 @@ export async function inForeground<T>(
     destination: { write: (text: string) => line('lazysync', text.trimEnd()) },
   });
   for (const notice of plan.notices) say(`lazysync: ${notice}`);
+  const memory = keepMemorySmall();
   return await withSignals(async (signal) => {
     try {
       const run = await startRun(plan, { port, log, line, signal });
@@ -58,6 +59,8 @@ export async function inForeground<T>(
     } catch (error) {
       if (signal.aborted && signal.reason instanceof Stopped) return undefined;
       throw error;
+    } finally {
+      memory.stop();
     }
   });
 }

@@ -21,6 +21,11 @@ export interface SettleOptions {
   readonly quietMs?: number;
   /** A path leaves at the latest this long after its first hint, ms; not while it is being written. Default 10 s. */
   readonly ceilingMs?: number;
+  /**
+   * A new folder of local leaves when nothing has come into it for `quietMs`, with all that has, and at the latest this long
+   * after its first hint, ms: what is filled goes as one. Default 1 s.
+   */
+  readonly gatherMs?: number;
   /** A file that is open for writing leaves when nothing was written for this long, ms. Default 60 s. */
   readonly writeQuietMs?: number;
   /**
@@ -60,6 +65,11 @@ interface Waiting {
   /** The kernel was asked about it since. */
   asked: boolean;
   seen: boolean;
+  /** The outermost new folder that it lies in, if that waits. */
+  readonly within: Waiting | null;
+  /** The last hint of something in it. */
+  inside: number;
+  gone: boolean;
 }
 
 /** What a window came to: it began with nothing or something, and ends so. */
@@ -73,6 +83,7 @@ export function createSettle(options: SettleOptions): Settle {
   const quiet = options.quietMs ?? 200;
   const ceiling = options.ceilingMs ?? 10_000;
   const writeQuiet = options.writeQuietMs ?? 60_000;
+  const gather = options.gatherMs ?? 1_000;
   const along = options.alongMs ?? 50;
   const limit = options.limit ?? 200_000;
   // In the order of their first hints.
@@ -84,8 +95,19 @@ export function createSettle(options: SettleOptions): Settle {
   const size = (): number => waiting.local.size + waiting.remote.size;
 
   const dueAt = (one: Waiting): number => {
-    if (one.written === null) return Math.min(one.latest + quiet, one.first + ceiling);
-    return one.written + (one.asked ? writeQuiet : Math.min(quiet, writeQuiet));
+    if (one.written !== null) return one.written + (one.asked ? writeQuiet : Math.min(quiet, writeQuiet));
+    const due = Math.min(one.latest + quiet, one.first + ceiling);
+    if (one.within !== null && !one.within.gone) return Math.max(due, dueAt(one.within));
+    return Math.max(due, Math.min(one.inside + quiet, one.first + gather));
+  };
+
+  /** The outermost folder above that is new and waits. */
+  const newFolderAbove = (path: RelPath): Waiting | null => {
+    for (const above of ancestorsOf(path)) {
+      const one = waiting.local.get(above);
+      if (one?.fresh === true) return one;
+    }
+    return null;
   };
 
   const wakeAt = (at: number): void => {
@@ -133,6 +155,7 @@ export function createSettle(options: SettleOptions): Settle {
     for (const [path, one] of all) {
       if (!leaves(path, one)) continue;
       all.delete(path);
+      one.gone = true;
       events.push({ kind: net(one), side: one.side, path, seen: one.seen });
     }
     if (events.length > 0) onDue(events);
@@ -147,6 +170,8 @@ export function createSettle(options: SettleOptions): Settle {
   const put = (side: Side, path: RelPath, kind: ChangeKind, seen: boolean): Waiting => {
     const now = timers.now();
     const known = waiting[side].get(path);
+    const within = side === 'local' && waiting.local.size > 0 ? (known?.within ?? newFolderAbove(path)) : null;
+    if (within !== null) within.inside = now;
     if (known !== undefined) {
       known.latest = now;
       if (kind !== 'modify' || known.last === 'delete') known.last = kind === 'modify' ? 'create' : kind;
@@ -163,6 +188,9 @@ export function createSettle(options: SettleOptions): Settle {
       written: null,
       asked: false,
       seen,
+      within,
+      inside: -Infinity,
+      gone: false,
     };
     waiting[side].set(path, made);
     return made;

@@ -32,6 +32,61 @@ test('a path leaves once, after 200 ms of quiet', () => {
   expect(timers.pending).toBe(0);
 });
 
+test('a new folder leaves with all that came into it, when nothing more does', () => {
+  const { timers, settle, shown } = settling();
+  settle.hint(hintOf('local', 'd', 'create'));
+  timers.advance(150);
+  settle.hint(hintOf('local', 'd/e', 'create'));
+  for (const name of ['d/a', 'd/e/b', 'd/c']) {
+    timers.advance(150);
+    settle.hint(hintOf('local', name, 'create'));
+  }
+  timers.advance(199);
+  expect(shown()).toEqual([]);
+  timers.advance(1);
+  const all = ['d', 'd/e', 'd/a', 'd/e/b', 'd/c'].map((name) => `local create ${name}`);
+  expect(shown()).toEqual([[800, all]]);
+  expect(timers.pending).toBe(0);
+});
+
+test('a new folder that goes on being filled leaves after a second, and what comes then leaves by itself', () => {
+  const { timers, settle, left } = settling();
+  settle.hint(hintOf('local', 'd', 'create'));
+  for (let i = 0; i < 15; i++) {
+    timers.advance(100);
+    settle.hint(hintOf('local', `d/f${i}`, 'create'));
+  }
+  timers.advance(200);
+  expect(left[0]?.at).toBe(1_000);
+  expect(left[0]?.events.map(({ path }) => path)).toEqual(['d', ...Array.from({ length: 8 }, (_, i) => `d/f${i}`)]);
+  expect(left.slice(1).flatMap(({ events }) => events)).toHaveLength(7);
+  expect(timers.pending).toBe(0);
+});
+
+test.each([
+  ['a known folder', 'local', 'modify'],
+  ['a new folder of the remote', 'remote', 'create'],
+] as const)('%s is not waited for', (_what, side, kind) => {
+  const { timers, settle, left } = settling();
+  settle.hint(hintOf(side, 'd', kind));
+  timers.advance(150);
+  settle.hint(hintOf(side, 'd/a', 'create'));
+  timers.advance(300);
+  expect(left.map(({ at }) => at)).toEqual([200, 350]);
+});
+
+test('a file that is being written in a new folder does not hold it up', () => {
+  const { timers, settle, shown } = settling();
+  settle.hint(hintOf('local', 'd', 'create'));
+  settle.hint(hintOf('local', 'd/a', 'create'));
+  settle.writing('local', p('d/a'), true);
+  timers.advance(5_000);
+  expect(shown()).toEqual([[200, ['local create d']]]);
+  settle.writing('local', p('d/a'), false);
+  timers.advance(200);
+  expect(shown().slice(1)).toEqual([[5_200, ['local create d/a']]]);
+});
+
 test('a path that never comes to rest leaves at the ceiling', () => {
   const { timers, settle, left } = settling();
   for (let i = 0; i < 120; i++) {
@@ -94,14 +149,20 @@ test('sides do not mix, and seen is kept if any source saw it', () => {
   ]);
 });
 
-test('a folder leaves no later than what was made in it', () => {
+// In local a new folder is waited for, with what was made in it.
+test.each([
+  ['remote', 200],
+  ['local', 350],
+] as const)('in %s a folder leaves no later than what was made in it', (side, at) => {
   const { timers, settle, shown } = settling();
-  settle.hint(hintOf('local', 'd', 'create'));
-  settle.hint(hintOf('local', 'd/x', 'create'));
+  settle.hint(hintOf(side, 'd', 'create'));
+  settle.hint(hintOf(side, 'd/x', 'create'));
   timers.advance(150);
-  settle.hint(hintOf('local', 'd', 'modify'));
-  timers.advance(50);
-  expect(shown()).toEqual([[200, ['local create d', 'local create d/x']]]);
+  settle.hint(hintOf(side, 'd', 'modify'));
+  timers.advance(at - 151);
+  expect(shown()).toEqual([]);
+  timers.advance(1);
+  expect(shown()).toEqual([[at, [`${side} create d`, `${side} create d/x`]]]);
 });
 
 test('a file that is being written stays until it is closed, whatever the ceiling says', () => {
