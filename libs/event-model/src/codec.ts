@@ -15,7 +15,7 @@ export type Decoded =
   | { readonly kind: 'changeset'; readonly changeset: Changeset }
   | { readonly kind: 'refused'; readonly reason: string };
 
-export const MAX_EVENTS = 1_000;
+export const MAX_EVENTS = 1_200;
 
 function isCommand(text: unknown): text is CommandName {
   return COMMANDS.some((name) => name === text);

@@ -87,7 +87,7 @@ describe('a changeset', () => {
     ['no time', job([good], { at: 'now' }), /no time/],
     ['an endless time', job([good], { at: Number.POSITIVE_INFINITY }), /no time/],
     ['no list', job({ 0: good }), /no list/],
-    ['too many events', job(new Array(MAX_EVENTS + 1).fill(good)), /up to 1000/],
+    ['too many events', job(new Array(MAX_EVENTS + 1).fill(good)), /up to 1200/],
     ['one bad event among good ones', job([good, { ...good, side: 'middle' }, good]), /side/],
     ['an event that is none', job([null]), /not an object/],
     ['an event that is a list', job([[]]), /path/],

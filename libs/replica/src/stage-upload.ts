@@ -137,7 +137,8 @@ async function stageOnce(
       before,
       dense,
       keeper,
-      chunk: Math.min(CHUNK, it.part ?? CHUNK),
+      // A small file needs no large buffer; the last read has to find nothing more.
+      chunk: Math.min(CHUNK, it.part ?? CHUNK, before.size + 1),
       moved,
     });
     await keeper?.over();

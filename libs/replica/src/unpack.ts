@@ -91,7 +91,9 @@ export async function unpack(
     if (codeOf(error) === null) throw error;
     return { kind: 'refused', why: `the pack can not be taken (${codeOf(error)})` };
   }
-  const it = contextOn(fs, now);
+  const changed = new Set<string>();
+  // Each folder is synced once, before anything is told of what is in it now.
+  const it = contextOn({ ...fs, syncDirectory: async (path) => void changed.add(path) }, now);
   try {
     const file = await fs.openRead(taken);
     try {
@@ -109,6 +111,7 @@ export async function unpack(
           await tidyName(fs, uploadStagePath(one.slot));
         }
       });
+      await mapParallel([...changed], PARALLEL, (path) => fs.syncDirectory(path));
       return { kind: 'unpacked', folders, files: files.filter((one) => one !== null) };
     } finally {
       await file.close();
