@@ -9,6 +9,8 @@ import type { Listing, Replica } from '@lazysync/replica';
 export interface ListAhead {
   /** The listings of these folders, in order. Rejects with RemoteOffline; whoever asks again makes new calls. */
   take(folders: readonly RelPath[]): Promise<readonly Listing[]>;
+  /** Nobody else waits for the mount any more: as many in flight as may be. */
+  widen(): void;
   /** Forgets what was listed and asks for nothing more. */
   stop(): void;
 }
@@ -19,6 +21,8 @@ export interface ListAheadOptions {
   /** Folders in one call, and calls in flight. */
   readonly batch?: number;
   readonly calls?: number;
+  /** Calls in flight until `widen`; left out: all. */
+  readonly callsAtFirst?: number;
   /** Names that may be held for nobody yet; above it only what is asked for is listed. */
   readonly most?: number;
 }
@@ -51,6 +55,7 @@ export function createListAhead(options: ListAheadOptions): ListAhead {
   /** Folders that wait: those that somebody asked for before all others, else in the order in which they were found. */
   const wanted: Folder[] = [];
   const found: Folder[] = [];
+  let width = options.callsAtFirst ?? calls;
   let inFlight = 0;
   /** Names of listings that nobody has asked for yet. */
   let held = 0;
@@ -102,7 +107,7 @@ export function createListAhead(options: ListAheadOptions): ListAhead {
   };
 
   const pump = (): void => {
-    while (!stopped && inFlight < calls) {
+    while (!stopped && inFlight < width) {
       const some = next();
       if (some.length === 0) return;
       for (const folder of some) folder.state = 'asked';
@@ -136,6 +141,10 @@ export function createListAhead(options: ListAheadOptions): ListAhead {
       } finally {
         for (const { path } of some) folders.delete(path);
       }
+    },
+    widen() {
+      width = calls;
+      pump();
     },
     stop() {
       stopped = true;

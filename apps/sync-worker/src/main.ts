@@ -12,6 +12,7 @@ import {
   type Logger,
   type LogLevel,
   type Scope,
+  SUPERVISED,
   tellAchieved,
 } from '@lazysync/ops';
 import {
@@ -35,6 +36,8 @@ import { keepTrashSmall } from './trash-keeper.ts';
 import { workPair } from './work-pair.ts';
 
 const ENDPOINT = new URL('../../endpoint/src/main.ts', import.meta.url);
+/** Pairs whose endpoints are started before anybody asks for them. */
+const WARMED = 4;
 /** The current step is waited for this long at the end, ms. */
 const CLOSE_MS = 2_500;
 
@@ -186,10 +189,14 @@ async function main(): Promise<void> {
   const redis = openRedis(config.redis);
   shutdown.own('redis', () => redis.close());
   let count = config.pairs.length;
+  const endpoints = createEndpointPool({ main: ENDPOINT });
+  // The only worker of its pairs: their endpoints load while Redis is asked who serves what.
+  const isAlone = process.env[SUPERVISED] === '1' && values.pairs === undefined;
+  if (isAlone) for (const { remote } of config.pairs.slice(0, WARMED)) endpoints.warm(remote);
   const around: Surroundings = {
     boot: config.boot,
     redis,
-    endpoints: createEndpointPool({ main: ENDPOINT }),
+    endpoints,
     log,
     pairs: () => count,
   };

@@ -64,6 +64,11 @@ export type OpenOutcome =
 const DOWNLOADS = 32;
 /** Between two tries at a remote that does not answer at the start, ms. */
 const RETRY_MS = 1_000;
+/**
+ * Calls of a first walk while the pair is being prepared, four folders each: sshfs answers ten at a time, and what waits for
+ * its turn behind a whole walk waits three times as long, some twenty times in a row.
+ */
+const CALLS_BESIDE = 2;
 /** Listings that were made before the first job came are good for it for so long, ms. */
 const AHEAD_LASTS_MS = 20_000;
 const COMPARE_LIMIT = 8 << 20;
@@ -221,7 +226,9 @@ export async function openPair(
   const rules = createIgnoreRules(config.ignore, local, remote, config.local);
   // Reads may run ahead of everything: a first walk begins while the folders are still being prepared.
   const began = performance.now();
-  let ahead = base.hasBelow(ROOT) ? null : createListAhead({ replica: remote, ignored: rules.ignored });
+  let ahead = base.hasBelow(ROOT)
+    ? null
+    : createListAhead({ replica: remote, ignored: rules.ignored, callsAtFirst: CALLS_BESIDE });
   const close = async (): Promise<void> => {
     ahead?.stop();
     await Promise.allSettled([local.close(), remote.close()]);
@@ -259,6 +266,7 @@ export async function openPair(
     return { kind: 'refused', why: 'stopped', message: 'Stopped before the remote answered.' };
   }
   if (typeof there === 'string') return refused(there);
+  ahead?.widen();
   turnAnchor('remote');
   base.clearProblem(ROOT);
   const ports: PairPorts = {

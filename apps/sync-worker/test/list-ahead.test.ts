@@ -21,6 +21,11 @@ function tree(depth: number) {
     offline: (now: boolean) => {
       offline = now;
     },
+    /** Answers what is under way now. */
+    async answerOnce() {
+      for (const one of waiting.splice(0)) one();
+      await new Promise(setImmediate);
+    },
     /** Answers everything that is under way, and what is asked for then, until nothing is. */
     async answer() {
       for (let some = waiting.splice(0); some.length > 0; some = waiting.splice(0)) {
@@ -62,6 +67,21 @@ test('no more calls are in flight than allowed, and no call waits for the slowes
     await replica.answer();
   }
   expect(Math.max(...seen)).toBeLessThanOrEqual(3);
+  expect(replica.asked).toHaveLength(127);
+});
+
+test('while others need the mount few calls are in flight, and afterwards as many as allowed', async () => {
+  const replica = tree(6);
+  const ahead = createListAhead({ replica, ignored: nothing, batch: 1, calls: 4, callsAtFirst: 2 });
+  const seen: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    seen.push(replica.inFlight());
+    await replica.answerOnce();
+  }
+  expect(seen).toEqual([1, 2, 2, 2, 2]);
+  ahead.widen();
+  expect(replica.inFlight()).toBe(4);
+  await replica.answer();
   expect(replica.asked).toHaveLength(127);
 });
 

@@ -33,6 +33,8 @@ export interface Room {
 
 export interface EndpointHost {
   enter(events: RoomEvents): Room;
+  /** Starts the process, if there is none: for rooms that are entered in a moment. */
+  warm(): void;
   pid(): number | undefined;
   isStuck(): boolean;
   isRunning(): boolean;
@@ -254,6 +256,9 @@ export function createEndpointHost(options: EndpointHostOptions): EndpointHost {
     pid: () => child?.pid,
     isStuck: () => stuck,
     isRunning: () => child !== undefined,
+    warm() {
+      if (child === undefined && performance.now() >= notBefore) start();
+    },
     enter(events) {
       const room = nextRoom++;
       rooms.set(room, events);

@@ -5,18 +5,22 @@ import { createEndpointHost, type EndpointHost, type EndpointHostOptions } from 
 
 export interface EndpointPool {
   open(options: RoomOptions): Endpoint;
+  /** Starts the process that this remote will need, so that a pair finds it loaded. It touches nothing yet. */
+  warm(remoteRoot: string): void;
 }
 
 export function createEndpointPool(options: EndpointHostOptions): EndpointPool {
   const hosts = new Map<string, EndpointHost>();
+  const hostOf = (remoteRoot: string): EndpointHost => {
+    // By the mount table alone: nothing is touched. Several places may show one file system: it lives or dies as one.
+    const mount = mountOf(remoteRoot);
+    const key = mount?.device ?? mount?.mountPoint ?? '';
+    const host = hosts.get(key) ?? createEndpointHost(options);
+    hosts.set(key, host);
+    return host;
+  };
   return {
-    open(room) {
-      // By the mount table alone: nothing is touched. Several places may show one file system: it lives or dies as one.
-      const mount = mountOf(room.remoteRoot);
-      const key = mount?.device ?? mount?.mountPoint ?? '';
-      const host = hosts.get(key) ?? createEndpointHost(options);
-      hosts.set(key, host);
-      return enterEndpoint(host, room);
-    },
+    open: (room) => enterEndpoint(hostOf(room.remoteRoot), room),
+    warm: (remoteRoot) => hostOf(remoteRoot).warm(),
   };
 }
