@@ -167,10 +167,11 @@ export async function wholeFolders(
   try {
     await sideBySide(works, width, signal);
   } catch (error) {
-    // Asked to stop, and nothing is wrong: what was filled so far is not done again.
-    if (!signal.aborted) throw error;
-    for (const filling of fillings) if (!filling.over) await commit(filling);
-    throw error;
+    // Asked to stop, and nothing is wrong: what was filled so far is not done again. All are waited for: nothing may be
+    // under way when the journal is replayed.
+    const open = signal.aborted ? fillings.filter(({ over }) => !over) : [];
+    const ended = await Promise.allSettled(open.map(commit));
+    throw ended.find((one) => one.status === 'rejected')?.reason ?? error;
   }
   return said;
 }

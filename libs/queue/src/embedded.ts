@@ -47,6 +47,8 @@ const OWNER = 'lazysync-owner';
 /** A lock is held, but nobody serves the socket: so long its holder may be starting or ending, ms. */
 const PATIENCE_MS = 5000;
 const STOP_MS = 3000;
+/** One that nobody reaches any more: it may have much to write to a disk that is busy, and nothing can begin before. */
+const LOST_MS = 15_000;
 
 export async function startEmbeddedRedis(options: EmbeddedOptions): Promise<EmbeddedOutcome> {
   const prepared = await prepareFolder(options.dir);
@@ -156,7 +158,7 @@ class Supply implements EmbeddedRedis {
     if (now > (probe.kind === 'nobody' ? patience : end)) {
       // A server whose socket was taken away is of use to nobody. One that is only silent may still be working.
       const lost = probe.kind === 'nobody' ? serverOf(this.#dir) : null;
-      if (lost === null || !(await endServer(lost, this.#dir, STOP_MS))) {
+      if (lost === null || !(await endServer(lost, this.#dir, LOST_MS))) {
         return failed(`Another process holds ${this.#dir}/redis.lock, and no Redis answers on ${this.#socket}.`);
       }
       this.#tell('A redis-server of this folder that could not be reached any more was ended.');
