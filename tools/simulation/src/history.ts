@@ -327,9 +327,7 @@ export function histories(limits: Limits): fc.Arbitrary<History> {
     served: limits.plain
       ? fc.constant(false)
       : fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
-    whole: limits.plain
-      ? fc.constant(false)
-      : fc.oneof({ weight: 2, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
+    whole: limits.plain ? fc.constant(false) : fc.boolean(),
     astray: limits.plain ? fc.constant(false) : fc.boolean(),
     width: fc.oneof({ weight: 3, arbitrary: fc.constant(16) }, { weight: 1, arbitrary: fc.constant(1) }),
     before: fc.array(user, { maxLength: 6 }),
