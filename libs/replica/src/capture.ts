@@ -41,7 +41,8 @@ export async function moveName(it: TreeContext, from: string, to: string): Promi
   } catch (error) {
     if (!isUnsupported(error)) throw error;
     // RACE: without RENAME_NOREPLACE a name that appears between the look and the rename is replaced. Only used for
-    // names in our own folder, which nobody else writes, and for put-backs where link is refused, too.
+    // names in our own folder, which nobody else writes, for put-backs where link is refused, too, and for folders: of what
+    // appears in their way an empty folder alone is replaced, anything else makes the rename fail.
     const there = await it.look(to);
     if (there.kind !== 'absent') throw new FsError('EEXIST', 'rename', to);
     await it.fs.rename(from, to);

@@ -2,16 +2,24 @@
 import { mapParallel } from './entry-of.ts';
 import { FsError, type FsPort } from './fs-port.ts';
 
-/** `parallel`: names of one folder at a time. */
-export async function removeTree(fs: FsPort, path: string, parallel = 1): Promise<void> {
+async function unlessGone(act: () => Promise<void>): Promise<void> {
   try {
-    await mapParallel(await fs.readdir(path), parallel, async ({ name }) => {
-      const at = `${path}/${name}`;
-      if ((await fs.lstat(at)).kind === 'directory') await removeTree(fs, at, parallel);
-      else await fs.unlink(at);
-    });
-    await fs.rmdir(path);
+    await act();
   } catch (error) {
     if (!(error instanceof FsError) || error.code !== 'ENOENT') throw error;
   }
+}
+
+/** `parallel`: names of one folder at a time. */
+export async function removeTree(fs: FsPort, path: string, parallel = 1): Promise<void> {
+  const removeIn = async (name: string): Promise<void> => {
+    const at = `${path}/${name}`;
+    if ((await fs.lstat(at)).kind === 'directory') await removeTree(fs, at, parallel);
+    else await fs.unlink(at);
+  };
+  await unlessGone(async () => {
+    // One that is gone meanwhile keeps none of the others.
+    await mapParallel(await fs.readdir(path), parallel, ({ name }) => unlessGone(() => removeIn(name)));
+    await fs.rmdir(path);
+  });
 }

@@ -3,10 +3,11 @@
  * needs no second name then.
  */
 import type { RelPath, Step, StepOutcome } from '@lazysync/event-model';
+import { moveName } from './capture.ts';
 import { throwIfLost } from './entry-of.ts';
-import { FsError, type FsPort } from './fs-port.ts';
+import type { FsPort } from './fs-port.ts';
 import { removeTree } from './remove-tree.ts';
-import { codeOf, failure, guarded, isUnsupported, stagePath, type TreeContext } from './tree-context.ts';
+import { codeOf, failure, guarded, stagePath, type TreeContext } from './tree-context.ts';
 
 type MakeDirectory = Extract<Step, { kind: 'make-directory' }>;
 
@@ -31,24 +32,10 @@ export async function stageFolder(it: TreeContext, under: string, mode: number):
   }
 }
 
-/** Under a name that is free. */
-async function giveName(it: TreeContext, from: string, to: RelPath): Promise<void> {
-  try {
-    await it.fs.renameNoReplace(from, to);
-  } catch (error) {
-    if (!isUnsupported(error)) throw error;
-    const there = await it.look(to);
-    if (there.kind !== 'absent') throw new FsError('EEXIST', 'rename', to);
-    // RACE: an empty folder that somebody makes between this look and the rename is replaced by ours, which then lies where
-    // theirs did. Anything else that lies there by then makes the rename fail.
-    await it.fs.rename(from, to);
-  }
-}
-
 export async function commitFolder(it: TreeContext, slot: string, step: MakeDirectory): Promise<StepOutcome> {
   return guarded(it, step.path, async () => {
     try {
-      await giveName(it, stagePath(slot), step.path);
+      await moveName(it, stagePath(slot), step.path);
     } catch (error) {
       if (codeOf(error) !== 'ENOTEMPTY') throw error;
       return { kind: 'stale', saw: await it.look(step.path) };

@@ -23,6 +23,8 @@ import { type Written, writeSparse } from './write-sparse.ts';
 type UploadStep = Extract<Step, { kind: 'upload' }>;
 
 const CHUNK = 1 << 20;
+/** Bytes of the least buffer. */
+const SMALL = 64 << 10;
 /** Bytes: each part costs the server an fsync. */
 const PART = 16 * CHUNK;
 
@@ -137,8 +139,8 @@ async function stageOnce(
       before,
       dense,
       keeper,
-      // A small file needs no large buffer; the last read has to find nothing more.
-      chunk: Math.min(CHUNK, it.part ?? CHUNK, before.size + 1),
+      // A small file needs no large buffer; one that grows meanwhile is not read byte by byte.
+      chunk: Math.min(CHUNK, it.part ?? CHUNK, Math.max(SMALL, before.size + 1)),
       moved,
     });
     await keeper?.over();

@@ -115,3 +115,22 @@ test('a small file of zeros is written as it is', async () => {
   expect(await staged(refusing)).toMatchObject({ kind: 'staged' });
   expect(fs.readFileSync(stage()).equals(content)).toBe(true);
 });
+
+test('an empty file that grows while it is read is not read byte by byte', async () => {
+  sparse(0, {});
+  const { openRead } = localFs;
+  let reads = 0;
+  Object.assign(localFs, {
+    openRead: async (at: string) => {
+      const file = await openRead(at);
+      const read: typeof file.read = (into, from) => {
+        if (reads++ === 0) fs.appendFileSync(`${base}/local/f`, Buffer.alloc(4 * MIB, 'grown'));
+        return file.read(into, from);
+      };
+      return new Proxy(file, { get: (of, key) => (key === 'read' ? read : Reflect.get(of, key)) });
+    },
+  });
+  // It is another version by then.
+  expect(await staged()).toMatchObject({ kind: 'stale' });
+  expect(reads).toBeLessThanOrEqual(70);
+});
