@@ -39,6 +39,13 @@ export interface Place {
   wire(): Wire;
   /** New, empty folders for local and for the state. */
   reset(): void;
+  /**
+   * Out of the way, but not deleted: for minutes after a delete ext4 skips the inodes that became free, one by one, and
+   * whatever makes files meanwhile takes many times as long.
+   */
+  discard(folder: string): void;
+  unmount(): void;
+  /** Deletes everything, what was discarded, too. */
   remove(): void;
 }
 
@@ -60,7 +67,7 @@ export function makePlace(where: Where, { rtt, mbit }: Pick<BenchOptions, 'rtt' 
   const backing = where === 'plain' ? remote : path.join(top, 'backing');
   const link = ['--rtt', String(rtt), '--mbit', String(mbit)];
   let mounted = false;
-  const remove = (folder: string): void => fs.rmSync(folder, { recursive: true, force: true, maxRetries: RETRIES });
+  let discarded = 0;
   const place: Place = {
     where,
     top,
@@ -80,13 +87,22 @@ export function makePlace(where: Where, { rtt, mbit }: Pick<BenchOptions, 'rtt' 
       return { up: up ?? 0, down: down ?? 0 };
     },
     reset() {
-      for (const folder of [local, state, path.join(backing, '.lazysync')]) remove(folder);
+      for (const folder of [local, state, path.join(backing, '.lazysync')]) place.discard(folder);
       for (const folder of [local, state]) fs.mkdirSync(folder);
     },
-    remove() {
+    discard(folder) {
+      if (!fs.existsSync(folder)) return;
+      const old = path.join(top, 'discarded');
+      fs.mkdirSync(old, { recursive: true });
+      fs.renameSync(folder, path.join(old, String(discarded++)));
+    },
+    unmount() {
       if (mounted) run('down', top);
       mounted = false;
-      remove(top);
+    },
+    remove() {
+      place.unmount();
+      fs.rmSync(top, { recursive: true, force: true, maxRetries: RETRIES });
     },
   };
   fs.mkdirSync(backing);

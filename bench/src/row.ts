@@ -34,7 +34,7 @@ export interface Bench {
   size(full: number, least?: number): number;
   /** Says what is done now. */
   say(text: string): void;
-  /** Folders of its own for one part of a workload; removed afterwards, whatever happens. */
+  /** Folders of its own for one part of a workload; removed at the end, whatever happens. */
   at<T>(where: Where, act: (place: Place) => Promise<T>): Promise<T>;
   /** Is it asked for, and possible? */
   on(where: Where): boolean;

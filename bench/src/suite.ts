@@ -1,7 +1,7 @@
 /** Runs the workloads that were asked for, one after the other; a failed one does not stop the others. */
 import { spawnSync } from 'node:child_process';
 import type { BenchOptions, WorkloadName } from './options.ts';
-import { makePlace, whyNoMount } from './place.ts';
+import { makePlace, type Place, whyNoMount } from './place.ts';
 import type { Bench, Row, Workload } from './row.ts';
 import { firstMirror } from './workloads/a-first-mirror.ts';
 import { oneChange } from './workloads/b-one-change.ts';
@@ -42,6 +42,7 @@ export async function runSuite(
   const noMount = options.where.includes('slow') ? whyNoMount() : null;
   if (noMount !== null) skipped.push(`Nothing on a slow mount: ${noMount}.`);
   const rows: Row[] = [];
+  const places: Place[] = [];
   for (const name of options.workloads) {
     const bench: Bench = {
       options,
@@ -51,10 +52,11 @@ export async function runSuite(
       peer: (command) => options.peers && installed(command),
       async at(where, act) {
         const place = makePlace(where, options);
+        places.push(place);
         try {
           return await act(place);
         } finally {
-          place.remove();
+          place.unmount();
         }
       },
     };
@@ -68,5 +70,6 @@ export async function runSuite(
       );
     }
   }
+  for (const place of places) place.remove();
   return { rows, skipped };
 }

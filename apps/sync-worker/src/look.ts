@@ -66,11 +66,25 @@ async function originOf(ports: PairPorts, path: RelPath, entry: Entry): Promise<
   return entry.points === path ? buriedAt(ports, path, entry) : pointedAt(ports, entry.points, entry);
 }
 
-/** Asked for each new thing on the remote: nearly always nobody, and then nothing has to be looked at. */
-export function isNewToRemote(ports: Pick<PairPorts, 'base' | 'policy'>, entry: Entry | undefined): boolean {
-  if (ports.policy.remoteIdentities !== true) return true;
-  const identity = entry === undefined ? null : identityOf(entry);
-  return identity === null || ports.base.withRemoteIdentity(identity).length === 0;
+/**
+ * Asked for each new thing on the remote, whether some row may know it by another name: nearly always none, and then
+ * nothing has to be looked at. `entries`: those that will be asked for.
+ */
+export function newToRemote(
+  ports: Pick<PairPorts, 'base' | 'policy'>,
+  entries: Iterable<Entry | undefined>,
+): (entry: Entry | undefined) => boolean {
+  if (ports.policy.remoteIdentities !== true) return () => true;
+  const inodes: bigint[] = [];
+  for (const entry of entries) {
+    const identity = identityOf(entry ?? ABSENT);
+    if (identity !== null) inodes.push(identity.ino);
+  }
+  const known = ports.base.remoteInodesKnown(inodes);
+  return (entry) => {
+    const identity = identityOf(entry ?? ABSENT);
+    return identity === null || !known.has(identity.ino);
+  };
 }
 
 async function remoteOriginOf(ports: PairPorts, path: RelPath, entry: Entry): Promise<Origin | null> {

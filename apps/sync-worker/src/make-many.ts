@@ -1,7 +1,14 @@
 /** What only has to be made in local, or written down: many at once, made in one call and recorded in one transaction. */
 import { changesAfter } from '@lazysync/action-table';
 import type { Act } from '@lazysync/base';
-import type { BaseChange, Decision, PathView, RelPath, Step } from '@lazysync/event-model';
+import {
+  type BaseChange,
+  type Decision,
+  type PathView,
+  parentOf,
+  type RelPath,
+  type Step,
+} from '@lazysync/event-model';
 import type { PairPorts } from './ports.ts';
 import type { PathSettler } from './settle-path.ts';
 
@@ -28,11 +35,10 @@ export async function makeMany(
   const again: RelPath[] = [];
   const acts: Act[] = [];
   const changes = [...written];
-  // ORDER: folders first; then the stubs of one folder come together, and are made in one go.
-  const all = [
-    ...made.filter(({ step }) => step.kind === 'make-directory'),
-    ...made.filter(({ step }) => step.kind !== 'make-directory'),
-  ];
+  const folders = made.filter(({ step }) => step.kind === 'make-directory');
+  const stubs = made.filter(({ step }) => step.kind !== 'make-directory');
+  // ORDER: folders first; then the stubs of one folder together, which are made in one go.
+  const all = [...folders, ...[...Map.groupBy(stubs, ({ step }) => parentOf(step.path)).values()].flat()];
   const outcomes = await ports.local.carryOut(all.map(({ step }) => ({ slot: '', step })));
   outcomes.forEach((outcome, i) => {
     const one = all[i];

@@ -5,7 +5,7 @@
 import { planPath } from '@lazysync/action-table';
 import { type BaseChange, type Cause, type Entry, type PathView, parentOf, type RelPath } from '@lazysync/event-model';
 import { folderIn, reachesOut } from './decision-reach.ts';
-import { isNewToRemote } from './look.ts';
+import { newToRemote } from './look.ts';
 import { isQuickMake, type Made, makeMany } from './make-many.ts';
 import type { PairPorts } from './ports.ts';
 import type { PathSettler } from './settle-path.ts';
@@ -33,6 +33,10 @@ export async function quickLap(
   const made: Made[] = [];
   const changes: BaseChange[] = [];
 
+  const isNew = newToRemote(
+    ports,
+    tasks.map(({ remote }) => remote),
+  );
   const hasFolder = (path: RelPath): boolean => {
     const parent = parentOf(path);
     return parent === '' || folders.has(parent) || base.get(parent)?.kind === 'directory';
@@ -51,7 +55,7 @@ export async function quickLap(
       nowNs: BigInt(ports.now()) * 1_000_000n,
       local,
       ...(remote === undefined ? {} : { remote }),
-      ...(isNewToRemote(ports, remote) ? { remoteOrigin: null } : {}),
+      ...(isNew(remote) ? { remoteOrigin: null } : {}),
     };
     const decision = planPath(view, cause, ports.policy);
     if (folderIn(view) && ports.ignored(path, true)) said.set(path, 'ignored');

@@ -22,7 +22,7 @@ import {
 import type { Listing, Replica } from '@lazysync/replica';
 import { massDelete } from './holds.ts';
 import { createListAhead, type ListAhead } from './list-ahead.ts';
-import { isNewToRemote, lookAt } from './look.ts';
+import { lookAt, newToRemote } from './look.ts';
 import { isQuickMake, type Made, makeMany } from './make-many.ts';
 import type { PairPorts } from './ports.ts';
 import { replayJournal } from './replay-journal.ts';
@@ -202,6 +202,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
         const local = entriesOf(here[i]);
         const remote = entriesOf(there[i]);
         const rows = new Map(base.children(dir).map((row) => [row.path, row]));
+        const isNew = newToRemote(ports, remote.values());
         const paths = new Set<RelPath>(rows.keys());
         for (const name of local.keys()) paths.add(joinPath(dir, name));
         for (const name of remote.keys()) paths.add(joinPath(dir, name));
@@ -217,7 +218,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
             movedFrom: base.movedFrom(path),
             nowNs: BigInt(ports.now()) * 1_000_000n,
             ...seen,
-            ...(isNewToRemote(ports, seen.remote) ? { remoteOrigin: null } : {}),
+            ...(isNew(seen.remote) ? { remoteOrigin: null } : {}),
           };
           const decision = planPath(view, BOTH, ports.policy);
           // What was a problem and is in agreement by now, or is made in the batch below, is none any more.

@@ -26,7 +26,7 @@ export async function linkTree(place: Place): Promise<number> {
     const ran = spawnSync('cp', ['-rs', place.remote, links], { encoding: 'utf8' });
     if (ran.status !== 0) throw new Error(`cp -rs: ${ran.stderr}`);
   });
-  fs.rmSync(links, { recursive: true });
+  place.discard(links);
   return seconds;
 }
 

@@ -125,6 +125,11 @@ export interface Base extends BaseReader {
   withIdentity(identity: Identity): readonly BaseRecord[];
   /** Rows of what lies on the remote, and not in its trash, with this remote identity. */
   withRemoteIdentity(identity: Identity): readonly BaseRecord[];
+  /**
+   * Those of these inode numbers (of files in the remote) that some row may have, asked for many at once. One too many is
+   * possible: of another device, or one too large to be asked for.
+   */
+  remoteInodesKnown(inodes: readonly bigint[]): ReadonlySet<bigint>;
   /** Where the remote's former thing at `path` lies in the trash, the latest; through a buried ancestor too. */
   tombstone(path: RelPath): RelPath | null;
   /** Where stubs at `path` may still lead, because it or a folder above was moved and they were not repointed yet. */

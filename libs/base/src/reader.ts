@@ -31,6 +31,9 @@ export interface ReaderCore extends BaseReader {
   tombstone(path: RelPath): RelPath | null;
   intents(): readonly Intent[];
   movedFrom(path: RelPath): RelPath | null;
+  /** Is there anything that `movedFrom` could find? */
+  hasMoved(): boolean;
+  remoteInodesKnown(inodes: readonly bigint[]): ReadonlySet<bigint>;
 }
 
 /**
@@ -71,6 +74,9 @@ export function createReader(db: Db): ReaderCore {
   );
   const byRemoteInode = prepare(
     `SELECT d.path, e.name, ${E_COLUMNS} FROM entry e JOIN dir d ON d.id = e.dir WHERE e.r_ino = ?`,
+  );
+  const knownInodes = prepare(
+    'SELECT DISTINCT r_ino FROM entry WHERE r_ino IN (SELECT value FROM json_each(?)) AND r_ino IS NOT NULL',
   );
   const buried = prepare('SELECT trashed, id FROM tombstone WHERE path = ? ORDER BY id DESC LIMIT 1');
   const anyMoved = prepare('SELECT 1 FROM moved LIMIT 1');
@@ -131,9 +137,14 @@ export function createReader(db: Db): ReaderCore {
       }
       return latest === null ? null : latest.lies;
     },
+    remoteInodesKnown: (inodes) => {
+      const asked = inodes.filter((ino) => toCell(ino) === ino);
+      const found = new Set(inodes.length === asked.length ? [] : inodes.filter((ino) => toCell(ino) !== ino));
+      if (asked.length > 0) for (const row of knownInodes.all(`[${asked.join(',')}]`)) found.add(row.r_ino as bigint);
+      return found;
+    },
+    hasMoved: () => anyMoved.get() !== undefined,
     movedFrom: (path) => {
-      // Asked for each path of a scan, and nearly always empty.
-      if (anyMoved.get() === undefined) return null;
       for (let at = path; at !== ''; at = parentOf(at)) {
         const found = moved.get(at) as { from_path: string } | undefined;
         if (found !== undefined) return rebase(path, at, found.from_path as RelPath);

@@ -5,6 +5,7 @@ import { encodeJson } from './json.ts';
 import { lazyStatement, openDatabase, type Statement } from './open.ts';
 import { createReader, rangeBelow } from './reader.ts';
 import { COLUMNS, toCells } from './row.ts';
+import { cacheRows } from './row-cache.ts';
 
 /** The root has no row: a row of it, or forgetting it, would take the whole base along. */
 function notRoot(path: RelPath): void {
@@ -17,10 +18,21 @@ const ACTS_KEPT = 20_000;
 /** `file` may be `:memory:`. Throws `BaseDamaged` when the file can not be used. */
 export function openBase(file: string): Base {
   const db = openDatabase(file, 'write');
-  const reader = createReader(db);
+  const onFile = createReader(db);
+  const rows = cacheRows(onFile.get);
+  let pins: readonly string[] | null = null;
+  /** Asked for each path of a scan, and nearly always false. null: not known any more. */
+  let hasMoved: boolean | null = null;
+  const reader: typeof onFile = {
+    ...onFile,
+    get: rows.get,
+    pins: () => (pins ??= onFile.pins()),
+    movedFrom: (path) => ((hasMoved ??= onFile.hasMoved()) ? onFile.movedFrom(path) : null),
+  };
   const prepare = (sql: string): Statement => lazyStatement(db, sql);
   const findDir = prepare('SELECT id FROM dir WHERE path = ?');
   const anyDir = prepare('SELECT 1 FROM dir WHERE path = ? OR (path >= ? AND path < ?) LIMIT 1');
+  const anyDirBelow = prepare('SELECT 1 FROM dir WHERE path >= ? AND path < ? LIMIT 1');
   const addDir = prepare('INSERT INTO dir (path) VALUES (?)');
   const marks = COLUMNS.split(', ')
     .map(() => '?')
@@ -67,13 +79,13 @@ export function openBase(file: string): Base {
   const addCommand = prepare('INSERT OR IGNORE INTO command (id, result) VALUES (?, ?)');
 
   /** The folder that was asked for last: the rows of one folder come one after the other. Known within one transaction. */
-  let lastDir: { readonly path: RelPath; readonly id: number | bigint } | null = null;
-  const dirId = (path: RelPath): number | bigint => {
-    if (lastDir?.path === path) return lastDir.id;
+  let lastDir: { readonly path: RelPath; readonly id: number | bigint; readonly hasFolders: boolean } | null = null;
+  const dirOf = (path: RelPath): NonNullable<typeof lastDir> => {
+    if (lastDir?.path === path) return lastDir;
     const row = findDir.get(path) as { id: number } | undefined;
     const id = row === undefined ? addDir.run(path).lastInsertRowid : row.id;
-    lastDir = { path, id };
-    return id;
+    const hasFolders = anyDirBelow.get(...rangeBelow(path)) !== undefined;
+    return (lastDir = { path, id, hasFolders });
   };
   const dropRow = (path: RelPath): void => {
     const dir = findDir.get(parentOf(path)) as { id: number } | undefined;
@@ -81,17 +93,20 @@ export function openBase(file: string): Base {
   };
   const dropBelow = (path: RelPath): void => {
     lastDir = null;
+    rows.clear();
     dropRowsBelow.run(path, ...rangeBelow(path));
     if (path !== '') dropDirs.run(path, ...rangeBelow(path));
   };
   const put = (record: BaseRecord): void => {
     notRoot(record.path);
-    putRow.run(dirId(parentOf(record.path)), nameOf(record.path), ...toCells(record));
+    const { id, hasFolders } = dirOf(parentOf(record.path));
+    putRow.run(id, nameOf(record.path), ...toCells(record));
     if (record.kind === 'directory') {
+      lastDir = null;
       if (findDir.get(record.path) === undefined) addDir.run(record.path);
     }
     // Rows left below a file would be taken for things deleted, should a directory come back under its name.
-    else if (anyDir.get(record.path, ...rangeBelow(record.path)) !== undefined) dropBelow(record.path);
+    else if (hasFolders && anyDir.get(record.path, ...rangeBelow(record.path)) !== undefined) dropBelow(record.path);
   };
   const forget = (path: RelPath): void => {
     notRoot(path);
@@ -108,7 +123,7 @@ export function openBase(file: string): Base {
     const led = ledTo(from);
     forget(to);
     const dir = findDir.get(parentOf(from)) as { id: number } | undefined;
-    if (dir !== undefined) moveRow.run(dirId(parentOf(to)), nameOf(to), dir.id, nameOf(from));
+    if (dir !== undefined) moveRow.run(dirOf(parentOf(to)).id, nameOf(to), dir.id, nameOf(from));
     const range = [from, ...rangeBelow(from)] as const;
     moveDirs.run(to, from, ...range);
     moveMoved.run(to, from, ...range);
@@ -120,7 +135,7 @@ export function openBase(file: string): Base {
   };
   /** Where the stubs of a thing that lies at `path` lead: its name before it was moved or buried. */
   const ledTo = (path: RelPath): RelPath => {
-    const before = reader.movedFrom(path);
+    const before = onFile.movedFrom(path);
     if (before !== null) return before;
     for (let at = path; at !== ''; at = parentOf(at)) {
       const row = originalOf.get(at) as { path: string } | undefined;
@@ -129,11 +144,12 @@ export function openBase(file: string): Base {
     return path;
   };
   const apply = (change: BaseChange): void => {
-    if (change.kind !== 'put') lastDir = null;
+    if (change.kind === 'put') {
+      rows.drop(change.record.path);
+      return put(change.record);
+    }
+    lastDir = null;
     switch (change.kind) {
-      case 'put':
-        put(change.record);
-        break;
       case 'forget':
         forget(change.path);
         break;
@@ -156,6 +172,10 @@ export function openBase(file: string): Base {
         if (!isOwn(change.path)) addTombstone.run(change.path, change.trashed);
         break;
     }
+    // Other rows may lie there now, and folders may have come into the one that was asked for last.
+    rows.clear();
+    hasMoved = null;
+    lastDir = null;
   };
   /** The journal as it is in the file, whose only writer this is: it is asked for at each step. */
   const open = new Map<string, Intent>();
@@ -182,6 +202,8 @@ export function openBase(file: string): Base {
       commit.run();
     } catch (error) {
       db.exec('ROLLBACK');
+      rows.clear();
+      hasMoved = null;
       // What was kept of the journal beside the file may have been rolled back.
       open.clear();
       over.clear();
@@ -222,9 +244,11 @@ export function openBase(file: string): Base {
       for (const intent of left) keep({ ...intent, over: true });
     },
     putPin: (pattern) => {
+      pins = null;
       addPin.run(pattern);
     },
     dropPin: (pattern) => {
+      pins = null;
       dropPin.run(pattern);
     },
     putTransfer: (transfer: Transfer) => {

@@ -57,6 +57,17 @@ describe('a row', () => {
     expect(base.withRemoteIdentity(identity)).toEqual([]);
   });
 
+  test('of many inode numbers those that may be known are told; one too large to be asked for may always be', () => {
+    const known = (ino: bigint) => ({ ...directory(`d${ino}`, 1), remote: { dev: 9n, ino, birthNs: 5n } });
+    const large = 2n ** 63n - 1n;
+    const tooLarge = 2n ** 64n - 1n;
+    put(known(7n), known(2n ** 53n + 1n), known(large));
+    expect(base.remoteInodesKnown([])).toEqual(new Set());
+    expect(base.remoteInodesKnown([8n, 2n ** 53n])).toEqual(new Set());
+    expect(base.remoteInodesKnown([7n, 8n, 2n ** 53n + 1n, 7n])).toEqual(new Set([7n, 2n ** 53n + 1n]));
+    expect(base.remoteInodesKnown([8n, large, tooLarge])).toEqual(new Set([large, tooLarge]));
+  });
+
   test('is found by its identity, however large the numbers are', () => {
     fc.assert(
       fc.property(anyRecord(at('x')), (record) => {

@@ -122,6 +122,47 @@ test('any sequence of changes leaves what a map would hold', () => {
   );
 }, 30_000);
 
+test('what is read between the changes is never what was there before them, also when a transaction is rolled back', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.array(wish, { minLength: 1, maxLength: 4 }), fc.boolean()), { minLength: 1, maxLength: 12 }),
+      fc.array(path, { minLength: 3, maxLength: 3 }),
+      (transactions, asks) => {
+        const base = openBase(':memory:');
+        try {
+          let model: Model = new Map();
+          const seen = (): void => {
+            for (const one of new Set([...model.keys(), ...asks]))
+              expect(base.get(one)).toEqual(model.get(one) ?? null);
+          };
+          transactions.forEach(([wishes, breaksOff], i) => {
+            const before = new Map(model);
+            const act = (): void =>
+              base.together(() => {
+                wishes.forEach((one, n) => {
+                  const change = changeOf(one, i * 10 + n + 1, base);
+                  if (change === null) return;
+                  base.record([change], []);
+                  apply(model, change);
+                  seen();
+                });
+                if (breaksOff) throw new Error('broken off');
+              });
+            if (breaksOff) {
+              expect(act).toThrow('broken off');
+              model = before;
+            } else act();
+            seen();
+          });
+        } finally {
+          base.close();
+        }
+      },
+    ),
+    { numRuns: 150 },
+  );
+}, 30_000);
+
 test('where stubs lead is their text, through any moves, burials and returns', () => {
   const places = fc.constantFrom('p', 'q', 'r', 'p.q', '😀').map(at);
   const inside = fc.constantFrom('', '/x', '/x/y');
@@ -156,6 +197,7 @@ test('where stubs lead is their text, through any moves, burials and returns', (
             texts.delete(old);
             texts.set(rebase(old, from, target), text);
           }
+          for (const [now, text] of texts) if (!isOwn(now)) expect(base.movedFrom(now) ?? now).toBe(text);
         });
         for (const [now, text] of texts) if (!isOwn(now)) expect(base.movedFrom(now) ?? now).toBe(text);
       } finally {

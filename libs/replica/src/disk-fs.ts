@@ -264,6 +264,15 @@ export function createDiskFs(options: DiskOptions): DiskFs {
       }),
     ...(local
       ? {
+          lstatIn: (folder: string, all: readonly string[]) =>
+            guarded('lstat', folder, (rootFd) =>
+              inFolder(rootFd, 'lstat', folder, async (fd) =>
+                all.map((name) => {
+                  const failure = statName(fd, checked(name), statBuffer);
+                  return failure ?? rawStatx(decodeStatx(statBuffer));
+                }),
+              ),
+            ),
           makeLinks: (folder: string, links: readonly NewLink[], atimeNs: bigint) =>
             guarded('symlink', folder, (rootFd) =>
               inFolder(rootFd, 'symlink', folder, async (fd) => links.map((one) => linkIn(fd, one, atimeNs))),

@@ -104,6 +104,8 @@ export interface FsPort {
   syncDirectory(path: string): Promise<void>;
   /** `readdir` and `lstat` of each name in one go, where that is cheaper. */
   scan?(path: string): Promise<ScannedDirectory>;
+  /** `lstat` of many names in one folder, where that is cheaper; in order, each its stat or an errno name. */
+  lstatIn?(folder: string, names: readonly string[]): Promise<readonly (RawStat | string)[]>;
   /**
    * Many links in one folder with this atime, in one go, where that is cheaper. In order: what lies under each name then,
    * or the errno name of what failed; a link may have been made even so.

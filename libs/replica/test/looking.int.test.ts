@@ -246,6 +246,29 @@ describe.each([true, false])('list, exact %s', (exact) => {
   });
 });
 
+it('a look at many paths at once says what a look at each says', async () => {
+  fs.mkdirSync(`${dir}/a/b`, { recursive: true });
+  fs.mkdirSync(`${dir}/many`);
+  for (let i = 0; i < 1_100; i++) write(`many/${i}`, `${i}`);
+  write('a/f', 'abc');
+  write('a/b/g', 'x');
+  fs.symlinkSync('b', `${dir}/a/link-to-folder`);
+  fs.symlinkSync(`${anchorOf(local)}/a/f`, `${dir}/a/stub`);
+  fs.symlinkSync('nowhere', `${dir}/dangling`);
+  execFileSync('mkfifo', [`${dir}/a/pipe`]);
+  const some = ['', 'a', 'a/f', 'a/nope', 'a/b', 'a/b/g', 'a/link-to-folder', 'a/link-to-folder/g', 'a/stub', 'a/pipe'];
+  const none = ['dangling', 'nope', 'nope/x', 'a/f/x', 'a/f', 'a/'.padEnd(300, 'n')];
+  const paths = [...some, ...none, ...Array.from({ length: 1_100 }, (_, i) => `many/${i}`)].map((one) => relPath(one));
+  const options = { anchors: [anchorOf(local)], parallel: 4 };
+  const each = [];
+  for (const one of paths) each.push(...(await look(atOnce, [one], options)));
+  expect(await look(atOnce, paths, options)).toEqual(each);
+  expect(await look(tree, paths, options)).toEqual(each);
+  expect(new Set(each.map(({ kind }) => kind))).toEqual(
+    new Set(['directory', 'file', 'absent', 'symlink', 'stub', 'other', 'unknown']),
+  );
+});
+
 it('a list of an unchanged local folder leaves the atimes of its stubs alone', async () => {
   fs.symlinkSync(`${anchorOf(local)}/s`, `${local}/s`);
   const options = { anchors: [anchorOf(local)], parallel: 1, exact: true };

@@ -1,20 +1,17 @@
 /** The stubs' atimes, on a local disk: quick calls, made in place. */
-import { lstatSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { ARMED_ATIME_NS } from '@lazysync/event-model';
-import { AT_FDCWD, errnoOf, setTimes } from '@lazysync/ops';
+import { AT_FDCWD, decodeStatx, STATX_BYTES, setTimes, statName } from '@lazysync/ops';
 import type { StubTimes } from './access.ts';
 
 /** `root`: LOCAL, absolute. */
 export function stubTimesIn(root: string): StubTimes {
+  const buffer = Buffer.alloc(STATX_BYTES);
   return {
     atime(path) {
-      try {
-        const stat = lstatSync(`${root}/${path}`, { bigint: true, throwIfNoEntry: false });
-        return stat?.isSymbolicLink() === true ? stat.atimeNs : null;
-      } catch (error) {
-        if (errnoOf(error) === null) throw error;
-        return null;
-      }
+      if (statName(AT_FDCWD, `${root}/${path}`, buffer) !== null) return null;
+      const { mode, atimeNs } = decodeStatx(buffer);
+      return (mode & constants.S_IFMT) === constants.S_IFLNK ? atimeNs : null;
     },
     arm(path) {
       // Gone, or somebody else's (EPERM): then it stays as it is, and the next open counts without need.
