@@ -49,7 +49,7 @@ async function committed(): Promise<void> {
 
 describe.skipIf(noMounts !== null)(`a download goes on${noMounts === null ? '' : ` (skipped: ${noMounts})`}`, () => {
   beforeEach(async () => {
-    slow = new SlowRemote('--rtt', '10ms', '--mbit', '60', '--opts', 'dcache_timeout=1');
+    slow = new SlowRemote('--rtt', '10ms', '--mbit', '30', '--opts', 'dcache_timeout=1');
     lab = new Lab('resume', slow.remote);
     fs.writeFileSync(slow.b('big'), randomBytes(SIZE));
     fs.utimesSync(slow.b('big'), 1_600_000_000, 1_600_000_000);
@@ -119,7 +119,7 @@ describe.skipIf(noMounts !== null)(`a download goes on${noMounts === null ? '' :
 
 describe.skipIf(noMounts !== null)(`an upload goes on${noMounts === null ? '' : ` (skipped: ${noMounts})`}`, () => {
   beforeEach(async () => {
-    slow = new SlowRemote('--rtt', '10ms', '--mbit', '60', '--opts', 'dcache_timeout=1');
+    slow = new SlowRemote('--rtt', '10ms', '--mbit', '30', '--opts', 'dcache_timeout=1');
     lab = new Lab('resume-up', slow.remote);
     fs.writeFileSync(slow.b('stays'), 'stays');
     await lab.up();

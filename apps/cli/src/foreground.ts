@@ -1,6 +1,7 @@
 /** A start that lives as long as this command: logs, signals, processes, and their end. */
 import type { EffectivePair } from '@lazysync/config';
-import { createLogger, keepMemorySmall, type Logger } from '@lazysync/ops';
+import { keepMemorySmall, type Logger } from '@lazysync/ops';
+import { createLogger } from '@lazysync/ops/logger';
 import { EXIT, GaveUp } from './exit.ts';
 import { prettyLine } from './log-lines.ts';
 import type { RunPlan } from './plan-run.ts';

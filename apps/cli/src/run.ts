@@ -90,7 +90,7 @@ export async function startRun(plan: RunPlan, options: RunOptions): Promise<Run>
 }
 
 async function startRedis(state: string, log: Logger, owned: (() => Promise<void> | void)[]): Promise<RedisPlace> {
-  const { startEmbeddedRedis } = await import('@lazysync/queue');
+  const { startEmbeddedRedis } = await import('@lazysync/queue/embedded');
   const outcome = await startEmbeddedRedis({ dir: path.join(state, 'redis'), log: (line) => log.warn(line) });
   if (outcome.kind === 'failed') {
     for (const line of outcome.output) log.error({ process: 'redis-server' }, line);

@@ -1,8 +1,8 @@
 /** The dashboard as a process: `main.ts --effective FILE [--port N] [--host H] [--log-level L]`. */
 import { parseArgs } from 'node:util';
-import { type EffectiveConfig, type FollowOptions, followEffective, readEffective, sourceOf } from '@lazysync/config';
+import { type EffectiveConfig, readEffective } from '@lazysync/config/effective';
+import { type FollowOptions, followEffective, sourceOf } from '@lazysync/config/follow-effective';
 import {
-  createLogger,
   createShutdown,
   exitWithParent,
   HEALTH_FILE,
@@ -11,7 +11,8 @@ import {
   type LogLevel,
   tellAchieved,
 } from '@lazysync/ops';
-import { followFile } from '@lazysync/watch';
+import { createLogger } from '@lazysync/ops/logger';
+import { followFile } from '@lazysync/watch/follow-file';
 import { decideAccess } from './access.ts';
 import { type Dashboard, startDashboard } from './dashboard.ts';
 import { readToken } from './token.ts';

@@ -7,7 +7,7 @@ import {
   type HintSource,
   type InotifyHub,
   type Rewatched,
-} from '@lazysync/watch';
+} from '@lazysync/watch/inotify';
 
 export interface EventSender {
   start(): Promise<void>;

@@ -6,7 +6,7 @@
 import module from 'node:module';
 import { keepMemorySmall } from '@lazysync/ops';
 import { createEndpointServer, type FromEndpoint, type ToEndpoint } from '@lazysync/replica';
-import { createInotifyHub } from '@lazysync/watch';
+import { createInotifyHub } from '@lazysync/watch/inotify';
 import { openRemote } from './remote.ts';
 
 /** ms after the start: everything is loaded by then. */

@@ -11,7 +11,7 @@ import {
   type TellProgress,
   type WatchCall,
 } from '@lazysync/replica';
-import type { InotifyHub } from '@lazysync/watch';
+import type { InotifyHub } from '@lazysync/watch/inotify';
 import { createEventSender } from './event-sender.ts';
 
 /** ms between tries to get the lock of an endpoint that is still ending. */

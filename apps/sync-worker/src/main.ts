@@ -1,9 +1,9 @@
 /** Works the pairs of an effective configuration: one lane each, strictly in order. */
 import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { type EffectivePair, followEffective, readEffective, sourceOf } from '@lazysync/config';
+import { type EffectivePair, readEffective } from '@lazysync/config/effective';
+import { followEffective, sourceOf } from '@lazysync/config/follow-effective';
 import {
-  createLogger,
   createShutdown,
   exitWithParent,
   HEALTH_FILE,
@@ -15,6 +15,7 @@ import {
   SUPERVISED,
   tellAchieved,
 } from '@lazysync/ops';
+import { createLogger } from '@lazysync/ops/logger';
 import {
   announce,
   createLaneWorker,
@@ -25,7 +26,7 @@ import {
   type RedisLink,
 } from '@lazysync/queue';
 import { createEndpointPool, type EndpointPool } from '@lazysync/replica';
-import { followFile } from '@lazysync/watch';
+import { followFile } from '@lazysync/watch/follow-file';
 import { answerQuestions } from './answers.ts';
 import { openPair } from './open-pair.ts';
 import { createPackLink } from './pack-link.ts';

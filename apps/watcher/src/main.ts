@@ -2,10 +2,10 @@
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import type { BaseReader } from '@lazysync/base';
-import { type EffectivePair, followEffective, readEffective, sourceOf } from '@lazysync/config';
+import { type EffectivePair, readEffective } from '@lazysync/config/effective';
+import { followEffective, sourceOf } from '@lazysync/config/follow-effective';
 import { ROOT } from '@lazysync/event-model';
 import {
-  createLogger,
   createShutdown,
   exitWithParent,
   HEALTH_FILE,
@@ -16,6 +16,7 @@ import {
   type Scope,
   systemClock,
 } from '@lazysync/ops';
+import { createLogger } from '@lazysync/ops/logger';
 import {
   announce,
   createPublisher,

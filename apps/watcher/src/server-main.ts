@@ -7,7 +7,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { createLogger, createShutdown, exitWithParent, keepMemorySmall, type LogLevel } from '@lazysync/ops';
+import { createShutdown, exitWithParent, keepMemorySmall, type LogLevel } from '@lazysync/ops';
+import { createLogger } from '@lazysync/ops/logger';
 import { openRedis, parseRedisAddress } from '@lazysync/queue';
 import { watchRemoteDisk } from './watch-remote-disk.ts';
 

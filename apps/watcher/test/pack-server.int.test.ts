@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { relPath } from '@lazysync/event-model';
-import { createLogger } from '@lazysync/ops';
+import { createLogger } from '@lazysync/ops/logger';
 import {
   askToPack,
   askToUnpack,

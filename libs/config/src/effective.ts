@@ -1,9 +1,12 @@
-/** What the processes of a start work with: everything validated, every default filled in. Written by the CLI. */
+/**
+ * What the processes of a start work with: everything validated, every default filled in. Written by the CLI of the same
+ * version, for them alone: it is not validated once more, which would take each process a tenth of a second.
+ */
 import fs from 'node:fs';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { errnoOf } from '@lazysync/ops';
-import { z } from 'zod';
-import { isPairId, type PairSettings, settingsSchema } from './schema.ts';
+import type { PairSettings } from './schema.ts';
 
 /** As in libs/queue: a URL, or the path of a unix socket. */
 export type RedisPlace =
@@ -34,44 +37,16 @@ export interface EffectiveConfig {
   readonly unseen?: readonly string[];
 }
 
-const absolute = z.string().refine((text) => path.isAbsolute(text), { error: 'must be an absolute path' });
+/** JSON has no word for it. */
+const UNLIMITED = { unlimited: true };
 
-const effectiveSchema = z.object({
-  v: z.literal(1),
-  boot: z.string().regex(/^[a-z0-9-]{1,64}$/),
-  state: absolute,
-  redis: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('url'), url: z.string().min(1) }),
-    z.object({ kind: z.literal('socket'), path: absolute }),
-  ]),
-  port: z.int().min(1).max(65_535).optional(),
-  pairs: z.array(
-    z.object({
-      id: z.string().refine(isPairId),
-      local: absolute,
-      remote: absolute,
-      state: absolute,
-      settings: settingsSchema,
-    }),
-  ),
-  unseen: z.array(z.string()).optional(),
-});
-
-/** Durations are numbers of ms here, and no limit is the word: both are what the schema reads again. */
 function encode(config: EffectiveConfig): string {
-  const ms = (value: number): string => `${value}ms`;
-  const pairs = config.pairs.map(({ settings, ...pair }) => ({
-    ...pair,
-    settings: {
-      ...settings,
-      hydrate: { ...settings.hydrate, again: ms(settings.hydrate.again) },
-      settle: ms(settings.settle),
-      scan: { remote: settings.scan.remote === 'auto' ? 'auto' : ms(settings.scan.remote) },
-      trash: { ...settings.trash, keep: ms(settings.trash.keep) },
-    },
-  }));
-  const unlimited = (_key: string, value: unknown): unknown => (value === Infinity ? 'Infinity' : value);
-  return `${JSON.stringify({ ...config, pairs }, unlimited, 2)}\n`;
+  const unlimited = (_key: string, value: unknown): unknown => (value === Infinity ? UNLIMITED : value);
+  return `${JSON.stringify(config, unlimited, 2)}\n`;
+}
+
+function decode(text: string): unknown {
+  return JSON.parse(text, (_key, value: unknown) => (isDeepStrictEqual(value, UNLIMITED) ? Infinity : value));
 }
 
 /** The file is readable for its owner only (the Redis address may hold a password), and never half written. */
@@ -91,17 +66,12 @@ export function effectiveFile(state: string, process: string, host: string): str
 export function readEffective(file: string): EffectiveConfig {
   let raw: unknown;
   try {
-    raw = JSON.parse(fs.readFileSync(file, 'utf8'));
+    raw = decode(fs.readFileSync(file, 'utf8'));
   } catch (error) {
     const why = errnoOf(error) ?? 'it is no JSON';
     throw new Error(`The configuration ${file} can not be read: ${why}.`, { cause: error });
   }
-  const parsed = effectiveSchema.safeParse(raw);
-  if (!parsed.success) {
-    const first = parsed.error.issues[0];
-    const where = first === undefined ? '' : ` ${first.path.map(String).join('.')}: ${first.message}`;
-    throw new Error(`The configuration ${file} is not one of this version:${where}`);
-  }
-  const { port, unseen, ...rest } = parsed.data;
-  return { ...rest, ...(port === undefined ? {} : { port }), ...(unseen === undefined ? {} : { unseen }) };
+  const { v } = (raw ?? {}) as { readonly v?: unknown };
+  if (v !== 1) throw new Error(`The configuration ${file} is not one of this version: v: must be 1.`);
+  return raw as EffectiveConfig;
 }

@@ -1,11 +1,14 @@
-/** What every process needs around its work: system calls, logs, an orderly end, time. Metrics by `@lazysync/ops/metrics`. */
+/**
+ * What every process needs around its work: system calls, logs, an orderly end, time. By names of their own, since not all load
+ * them: the logger by `@lazysync/ops/logger`, metrics by `@lazysync/ops/metrics`.
+ */
 export * from './clock.ts';
 export * from './deadline.ts';
 export * from './errno.ts';
 export * from './health-file.ts';
 export * from './keeper.ts';
 export * from './locks.ts';
-export * from './logger.ts';
+export type { Logger, LogLevel } from './logger.ts';
 export * from './memory.ts';
 export * from './mounts.ts';
 export * from './parent.ts';

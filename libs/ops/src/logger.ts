@@ -1,6 +1,7 @@
 /** Logs go to stderr: as JSON, or pretty where a person looks on. */
+import { createRequire } from 'node:module';
 import { pino } from 'pino';
-import pretty from 'pino-pretty';
+import type pinoPretty from 'pino-pretty';
 
 export type Logger = pino.Logger;
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -51,6 +52,8 @@ export function createLogger({ name, level, pretty: wanted, destination }: Logge
   };
   const isPretty = wanted ?? (destination === undefined && process.stderr.isTTY === true);
   if (isPretty) {
+    // Most processes write for another one, and do without it.
+    const pretty = createRequire(import.meta.url)('pino-pretty') as typeof pinoPretty;
     return pino(
       options,
       pretty({ destination: destination ?? 2, sync: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }),

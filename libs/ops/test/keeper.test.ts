@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import { createKeeper, createLogger, type Keeper, type Scope } from '../src/index.ts';
+import { createKeeper, type Keeper, type Scope } from '../src/index.ts';
+import { createLogger } from '../src/logger.ts';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 

@@ -1,14 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  createLogger,
-  createShutdown,
-  DeadlinePassed,
-  hideSecrets,
-  mountAmong,
-  parseMountinfo,
-  systemClock,
-  withDeadline,
-} from '../src/index.ts';
+import { createShutdown, DeadlinePassed, mountAmong, parseMountinfo, systemClock, withDeadline } from '../src/index.ts';
+import { createLogger, hideSecrets } from '../src/logger.ts';
 import { createMetrics } from '../src/metrics.ts';
 
 function memoryLogger() {

@@ -1,7 +1,6 @@
 /** Tells when one file has other content, however an editor writes it: in place, or by putting another file there. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { errnoOf } from '@lazysync/ops';
-import { watch } from 'chokidar';
 
 export interface FollowedFile {
   close(): Promise<void>;
@@ -27,16 +26,13 @@ export function followFile(file: string, changed: () => void): FollowedFile {
     timer = setTimeout(look, QUIET);
   };
   // By looking: a file that is bound into a container tells nothing of what is written to it outside.
-  const watcher = watch(file, { ignoreInitial: true, usePolling: true, interval: EVERY });
-  watcher.on('all', soon);
+  watchFile(file, { interval: EVERY }, soon);
   // RACE: written between the first look and the first watch.
-  watcher.on('ready', soon);
-  // Not worth the process: the next look may do better.
-  watcher.on('error', soon);
+  soon();
   return {
     close: async () => {
       clearTimeout(timer);
-      await watcher.close();
+      unwatchFile(file, soon);
     },
   };
 }

@@ -106,7 +106,7 @@ export async function up(options: UpOptions): Promise<void> {
 
 /** What is changed in the file is carried out; what can not be is said, and everything stays as it is. */
 async function followPairs(file: string, options: UpOptions, { run, log }: Foreground): Promise<FollowedFile> {
-  const { followFile } = await import('@lazysync/watch');
+  const { followFile } = await import('@lazysync/watch/follow-file');
   let turn: Promise<void> = Promise.resolve();
   const apply = async (): Promise<void> => {
     try {
