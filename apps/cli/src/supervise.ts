@@ -11,6 +11,10 @@ export interface ChildSpec {
   /** Of the program, and its arguments; asked before every start. */
   readonly command: () => Promise<readonly string[]>;
   readonly env: Readonly<Record<string, string>>;
+  /** Resolves when it is needed, or when the signal is aborted; awaited before every start. Left out: at once. */
+  readonly wanted?: (stop: AbortSignal) => Promise<void>;
+  /** A process of it was started, and can be talked to. */
+  readonly started?: (child: ChildProcess) => void;
 }
 
 export interface SupervisorEvents {
@@ -125,10 +129,12 @@ async function keep(kept: Kept, events: SupervisorEvents, times: SupervisorTimes
 }
 
 async function runOnce(kept: Kept, events: SupervisorEvents, stop: AbortSignal): Promise<Ending | null> {
-  const { name, command, env } = kept.spec;
-  const since = performance.now();
+  const { name, command, env, wanted, started } = kept.spec;
+  let since = performance.now();
   let args: readonly string[];
   try {
+    await wanted?.(stop);
+    since = performance.now();
     args = await command();
   } catch (error) {
     return notStarted(error, since);
@@ -153,6 +159,7 @@ async function runOnce(kept: Kept, events: SupervisorEvents, stop: AbortSignal):
   child.on('message', (message) => {
     achieved ||= isAchieved(message);
   });
+  started?.(child);
   return await new Promise((resolve) => {
     const end = (code: number | null, signal: NodeJS.Signals | null, error: Error | null): void => {
       kept.process = null;

@@ -133,3 +133,60 @@ test('a stop is orderly, or after its time a kill', async () => {
   expect(lines).toContain('no');
   await until('its end', () => gone(pid));
 });
+
+test('who has to be wanted is started then, each time anew; a stop does not wait for that', async () => {
+  const file = join(folder, 'child.mjs');
+  writeFileSync(file, STAYS);
+  const wants: (() => void)[] = [];
+  const pids: (number | undefined)[] = [];
+  supervisor = supervise(
+    [
+      {
+        name: 'child',
+        command: async () => [file],
+        env: { HELLO: 'you' },
+        wanted: (stop) =>
+          new Promise((resolve) => {
+            wants.push(resolve);
+            stop.addEventListener('abort', () => resolve());
+          }),
+        started: ({ pid }) => pids.push(pid),
+      },
+    ],
+    {
+      line: (_name, line) => lines.push(line),
+      restarting: (_name, why) => restarts.push(why),
+      halted: () => undefined,
+    },
+    { backoff: [10] },
+  );
+  for (let round = 1; round <= 2; round++) {
+    await until('waiting to be wanted', () => wants.length === round);
+    expect([supervisor.pid('child'), supervisor.uptime('child')]).toEqual([null, 0]);
+    expect(pids).toHaveLength(round - 1);
+    wants.at(-1)?.();
+    await until('its start', () => ups() === round);
+    expect(supervisor.pid('child')).toBe(pids.at(-1));
+    process.kill(pids.at(-1) ?? 0, 'SIGKILL');
+  }
+  await until('waiting once more', () => wants.length === 3);
+  const since = performance.now();
+  await supervisor.stop(60_000);
+  expect(performance.now() - since).toBeLessThan(10_000);
+  expect(ups()).toBe(2);
+  expect(restarts).toEqual(['was ended by SIGKILL', 'was ended by SIGKILL']);
+});
+
+test('whose wish fails is given up like one that can not be started', async () => {
+  supervisor = supervise(
+    [{ name: 'child', command: async () => [], env: {}, wanted: () => Promise.reject(new Error('no door')) }],
+    {
+      line: (_name, line) => lines.push(line),
+      restarting: (_name, why) => restarts.push(why),
+      halted: (name, why, last) => halted.push({ name, why, lines: last }),
+    },
+    { backoff: [10] },
+  );
+  await until('giving up', () => halted.length > 0);
+  expect(halted[0]?.why).toBe('could not be started: no door');
+});
