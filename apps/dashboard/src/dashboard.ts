@@ -4,6 +4,7 @@ import type { StatusPair } from '@lazysync/status';
 import type { Open } from './access.ts';
 import { STEP_MS } from './history.ts';
 import { DEADLINE_MS, openPairs, type Pairs } from './pairs.ts';
+import { servePassed } from './serve-passed.ts';
 import { createServer } from './server.ts';
 
 export interface DashboardOptions {
@@ -12,6 +13,8 @@ export interface DashboardOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
+  /** The parent listens there, and passes its connections on. */
+  readonly passed?: boolean;
   readonly access: Open;
   readonly log: { error(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
@@ -43,14 +46,19 @@ export async function startDashboard(options: DashboardOptions): Promise<Dashboa
       everyMs: EVERY_MS,
       error: (error) => log.error({ err: error }, 'a request could not be answered'),
     });
-    await server.listen({ host: options.host, port: options.port });
+    let endPassed: (() => void) | null = null;
+    if (options.passed === true) {
+      await server.ready();
+      endPassed = servePassed(server.server);
+    } else await server.listen({ host: options.host, port: options.port });
     const address = server.server.address();
     return {
       port: typeof address === 'object' && address !== null ? address.port : options.port,
       serve: (others) => pairs.serve(others),
-      isHealthy: () => server.server.listening && pairs.redisUp,
+      isHealthy: () => (server.server.listening || endPassed !== null) && pairs.redisUp,
       close: async () => {
         await server.close();
+        endPassed?.();
         await close();
       },
     };

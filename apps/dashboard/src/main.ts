@@ -1,4 +1,7 @@
-/** The dashboard as a process: `main.ts --effective FILE [--port N] [--host H] [--log-level L]`. */
+/**
+ * The dashboard as a process: `main.ts --effective FILE [--port N] [--host H] [--log-level L]`; with `--door` in place of
+ * port and host, it serves the connections that its parent accepts at the configuration's port.
+ */
 import { parseArgs } from 'node:util';
 import { type EffectiveConfig, readEffective } from '@lazysync/config/effective';
 import { type FollowOptions, followEffective, sourceOf } from '@lazysync/config/follow-effective';
@@ -22,6 +25,8 @@ export interface DashboardArgs {
   /** 0: any free one. */
   readonly port: number | null;
   readonly host: string;
+  /** Connections come from the parent. */
+  readonly door: boolean;
   readonly logLevel: LogLevel;
   /** The user's file and the command that plans it, where no `up` does. */
   readonly source: FollowOptions['source'];
@@ -32,21 +37,26 @@ const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'f
 /** A message when the arguments are not usable. */
 export function parseDashboardArgs(args: readonly string[]): DashboardArgs | string {
   let values: Partial<Record<'effective' | 'port' | 'host' | 'log-level' | 'config' | 'plan', string>>;
+  let door: boolean;
   try {
     const text = { type: 'string' } as const;
     const options = { effective: text, port: text, host: text, 'log-level': text, config: text, plan: text };
-    ({ values } = parseArgs({ args: [...args], options, allowPositionals: false }));
+    ({
+      values: { door = false, ...values },
+    } = parseArgs({ args: [...args], options: { ...options, door: { type: 'boolean' } }, allowPositionals: false }));
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
   const { effective, port, host = '127.0.0.1', 'log-level': logLevel = 'info' } = values;
   if (effective === undefined) return '--effective FILE is missing.';
+  if (door && (port ?? values.host) !== undefined) return '--door goes without --port and --host.';
   if (port !== undefined && !(/^\d{1,5}$/.test(port) && Number(port) <= 65_535)) return `--port ${port} is no port.`;
   if (!LEVELS.includes(logLevel)) return `--log-level is one of ${LEVELS.join(', ')}.`;
   return {
     effective,
     port: port === undefined ? null : Number(port),
     host,
+    door,
     logLevel: logLevel as LogLevel,
     source: sourceOf(values),
   };
@@ -63,6 +73,7 @@ async function main(): Promise<void> {
     process.exit(code);
   };
   if (typeof args === 'string') return fail(USAGE, args);
+  if (args.door && process.send === undefined) return fail(USAGE, '--door needs a parent that passes connections on.');
   const config: EffectiveConfig = readEffective(args.effective);
   const token = readToken(process.env);
   if (token.kind === 'failed') return fail(USAGE, token.message);
@@ -78,6 +89,7 @@ async function main(): Promise<void> {
       redis: config.redis,
       host: args.host,
       port: args.port ?? config.port ?? 0,
+      passed: args.door,
       access,
       log: logger,
     });

@@ -1,11 +1,12 @@
 /** The dashboard as `lazysync up` starts it: its arguments, its end, its refusals. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultSettings, writeEffective } from '@lazysync/config';
+import { passConnection, whenItTakes } from '@lazysync/ops';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startRedis, type TestRedis } from './support/redis.ts';
 import { until } from './support/until.ts';
@@ -15,6 +16,7 @@ let folder: string;
 let redis: TestRedis;
 let effective: string;
 const children: ChildProcess[] = [];
+const doors: Server[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'lazysync-dash-'));
@@ -27,6 +29,7 @@ beforeAll(async () => {
 });
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
+  for (const door of doors.splice(0)) door.close();
 });
 afterAll(async () => {
   await redis?.stop();
@@ -94,6 +97,76 @@ test('it ends within a second without Redis too', async () => {
   expect(said()).not.toContain('not released');
 });
 
+/** A door in front of it, as `up` has one; the answer is its address. */
+async function doorTo({ child }: Started): Promise<string> {
+  const door = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+  doors.push(door);
+  const taking = new Promise<void>((resolve) => whenItTakes(child, resolve));
+  let turn: Promise<void> = taking;
+  door.on('connection', (connection) => {
+    turn = turn.then(async () => {
+      await passConnection(child, connection);
+      connection.destroy();
+    });
+  });
+  await once(door, 'listening');
+  return `http://127.0.0.1:${(door.address() as { port: number }).port}`;
+}
+
+test('behind a door it answers who is passed on, and ends within a second, also while somebody watches', async () => {
+  const started = start(['--door']);
+  const url = await doorTo(started);
+  const watching = await fetch(`${url}/api/v1/events`);
+  expect(watching.status).toBe(200);
+  expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  const { request } = await import('node:http');
+  const status = await new Promise((resolve, reject) => {
+    request(`${url}/`, { headers: { host: 'somewhere.example' } }, (answer) => resolve(answer.resume().statusCode))
+      .on('error', reject)
+      .end();
+  });
+  expect(status).toBe(403);
+  // A sender that has ended its side is answered, too.
+  const half = connect({ port: Number(new URL(url).port), host: '127.0.0.1', allowHalfOpen: true });
+  half.end('GET / HTTP/1.0\r\nHost: localhost\r\n\r\n');
+  let heard = '';
+  for await (const chunk of half) heard += String(chunk);
+  expect(heard).toMatch(/^HTTP\/1\.1 200 /);
+
+  const begun = performance.now();
+  started.child.kill('SIGTERM');
+  expect(await started.exit).toBe(0);
+  expect(performance.now() - begun).toBeLessThan(1000);
+  await watching.body?.cancel().catch(() => undefined);
+});
+
+test('behind a door its token is asked for all the same', async () => {
+  const token = 'correct-horse-battery';
+  const url = await doorTo(start(['--door'], { LAZYSYNC_DASHBOARD_TOKEN: token }));
+  expect((await fetch(`${url}/api/v1/pairs`)).status).toBe(401);
+  const entered = await fetch(`${url}/?token=${token}`, { redirect: 'manual' });
+  expect([entered.status, entered.headers.get('location')]).toEqual([303, '/']);
+  const cookie = entered.headers.get('set-cookie')?.split(';')[0] ?? '';
+  expect((await fetch(`${url}/api/v1/pairs`, { headers: { cookie } })).status).toBe(200);
+});
+
+test('without a parent there is no door', async () => {
+  const child = spawn(process.execPath, [
+    '--disable-warning=ExperimentalWarning',
+    MAIN,
+    '--effective',
+    effective,
+    '--door',
+  ]);
+  children.push(child);
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  expect(await once(child, 'close')).toEqual([2, null]);
+  expect(said).toContain('--door needs a parent');
+});
+
 test('open to the world it refuses to start; with a token it asks for it', async () => {
   const refused = start(['--port', '0', '--host', '0.0.0.0']);
   expect(await refused.exit).toBe(2);
@@ -153,6 +226,8 @@ test.each([
   [['--port', '70000'], 'is no port'],
   [['--prot', '1'], "Unknown option '--prot'"],
   [['--log-level', 'loud'], '--log-level is one of'],
+  [['--door', '--port', '1'], '--door goes without --port and --host'],
+  [['--door', '--host', '127.0.0.1'], '--door goes without --port and --host'],
 ])('%j is refused with exit code 2', async (args, message) => {
   const { exit, said } = start(args);
   expect(await exit).toBe(2);

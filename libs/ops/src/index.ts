@@ -12,6 +12,7 @@ export type { Logger, LogLevel } from './logger.ts';
 export * from './memory.ts';
 export * from './mounts.ts';
 export * from './parent.ts';
+export * from './passed-connections.ts';
 export * from './process-identity.ts';
 export * from './scope.ts';
 export * from './shutdown.ts';
