@@ -6,8 +6,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { type EffectiveConfig, type EffectivePair, type RedisPlace, showPath, writeEffective } from '@lazysync/config';
 import { errnoOf, type Logger, withDeadline } from '@lazysync/ops';
 import { sayHalted, takeBackHalted } from '@lazysync/status';
+import { type Door, openDoor } from './door.ts';
 import { refused, usage } from './exit.ts';
-import { freePort } from './free-port.ts';
 import { lastErrorIn } from './log-lines.ts';
 import { createPairLocks, type PairLocks } from './pair-locks.ts';
 import { type ProgramName, programOf, redisText } from './places.ts';
@@ -27,7 +27,7 @@ export interface RunOptions {
 export interface Run {
   /** What the processes work with now. */
   readonly effective: EffectiveConfig;
-  /** Where the dashboard listens; it may move when it is restarted. */
+  /** Where the dashboard is; null: there is none. */
   url(): string | null;
   /** Resolves when the pairs are not served any more and `halted`: why, in one sentence, and the last lines of who failed. */
   readonly broken: Promise<{ readonly message: string; readonly lines: readonly string[] }>;
@@ -76,17 +76,24 @@ export async function startRun(plan: RunPlan, options: RunOptions): Promise<Run>
     const redis = plan.redis ?? (await startRedis(plan.state, log, owned));
     signal.throwIfAborted();
     for (const pair of plan.pairs) await locks.takeLocal(pair, plan.state, redisText(redis), signal);
-    const port = options.port === null ? null : await freePort(options.port, HOST);
-    if (options.port !== null && port === null) throw refused(`No port from ${options.port} on is free on ${HOST}.`);
-    const effective = effectiveOf(plan, redis, port);
+    const door = options.port === null ? null : await openDashboardDoor(options.port, log);
+    if (door !== null) owned.push(() => door.close());
+    const effective = effectiveOf(plan, redis, door?.port ?? null);
     const file = path.join(plan.pairs[0]?.state ?? plan.state, 'effective.json');
     writeEffective(file, effective);
     signal.throwIfAborted();
-    return startProcesses(plan, effective, file, locks, options, owned, stop);
+    return startProcesses(plan, effective, file, locks, door, options, owned, stop);
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+async function openDashboardDoor(port: number, log: Logger): Promise<Door> {
+  const failed = (error: Error): void => log.warn({ err: error }, 'somebody could not be let in to the dashboard');
+  const door = await openDoor({ host: HOST, port, failed });
+  if (door === null) throw refused(`No port from ${port} on is free on ${HOST}.`);
+  return door;
 }
 
 async function startRedis(state: string, log: Logger, owned: (() => Promise<void> | void)[]): Promise<RedisPlace> {
@@ -128,12 +135,12 @@ function startProcesses(
   first: EffectiveConfig,
   file: string,
   locks: PairLocks,
-  { port: wish, signal, log, line }: RunOptions,
+  door: Door | null,
+  { signal, log, line }: RunOptions,
   owned: (() => Promise<void> | void)[],
   stop: () => Promise<void>,
 ): Run {
   let effective = first;
-  let port = first.port ?? null;
   const env = { LAZYSYNC_BOOT: first.boot };
   const common = ['--effective', file, '--log-level', plan.logLevel];
   const simple = (name: ProgramName): ChildSpec => ({
@@ -141,18 +148,13 @@ function startProcesses(
     env,
     command: async () => [programOf(name), ...common],
   });
-  const dashboard: ChildSpec = {
+  const dashboard = ({ knocked, leadTo }: Door): ChildSpec => ({
     name: 'dashboard',
     env,
-    command: async () => {
-      const free = await freePort(port ?? 0, HOST);
-      if (free !== null && free !== port) {
-        port = free;
-        log.warn(`The dashboard is at http://${HOST}:${free} now: its port was taken.`);
-      }
-      return [programOf('dashboard'), ...common, '--host', HOST, '--port', String(port)];
-    },
-  };
+    command: async () => [programOf('dashboard'), ...common, '--door'],
+    wanted: knocked,
+    started: leadTo,
+  });
   const broken = Promise.withResolvers<{ message: string; lines: readonly string[] }>();
   let gaveUp: string | null = null;
   let running = plan.pairs;
@@ -169,15 +171,17 @@ function startProcesses(
   owned.push(() => {
     for (const { state } of running) takeBackHalted(state);
   });
-  const specs = [simple('sync-worker'), simple('watcher'), ...(wish === null ? [] : [dashboard])];
+  const specs = [simple('sync-worker'), simple('watcher'), ...(door === null ? [] : [dashboard(door)])];
   const supervisor: Supervisor = supervise(specs, {
     line,
-    restarting: (name, why, ms) => log.warn(`${name} ${why}; it is started again in ${ms} ms.`),
+    restarting: (name, why, ms) =>
+      log.warn(`${name} ${why}; it is started again ${name === 'dashboard' ? 'at the next visit' : `in ${ms} ms`}.`),
     halted: (name, why, lines) => {
       const last = lastErrorIn(lines);
       const what = `The ${name} ${why} again and again${last === null ? '' : ` (${last})`}`;
       if (name === 'dashboard') {
         log.error({ lines }, `${what}; it is not started any more.`);
+        door?.close();
         return;
       }
       // One process of each kind serves all pairs.
@@ -231,7 +235,7 @@ function startProcesses(
       return effective;
     },
     apply,
-    url: () => (port === null ? null : `http://${HOST}:${port}`),
+    url: () => (door === null ? null : `http://${HOST}:${door.port}`),
     broken: broken.promise,
     uptime: (name) => supervisor.uptime(name),
     stop,
