@@ -7,7 +7,7 @@ import type { BaseReader } from '@lazysync/base';
 import { isOwn, parentOf, type RelPath, ROOT } from '@lazysync/event-model';
 import { type Logger, tellAchieved, withDeadline } from '@lazysync/ops';
 import type { WatchFacts } from '@lazysync/queue';
-import { type Endpoint, type EndpointListener, RemoteOffline } from '@lazysync/replica';
+import { type Endpoint, type EndpointListener, RemoteOffline, stageFolders } from '@lazysync/replica';
 import {
   type Access,
   createAccess,
@@ -39,6 +39,7 @@ import { followNewFolders } from './new-folders.ts';
 import type { Outbox } from './outbox.ts';
 import { createScanAgain } from './scan-again.ts';
 import { followServed } from './served.ts';
+import { createWarmStage } from './warm-stage.ts';
 
 export interface WatchOptions {
   readonly local: string;
@@ -181,11 +182,19 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     };
   };
 
+  const warm = createWarmStage({
+    timers,
+    look: (folders) => endpoint.look(folders),
+    folders: stageFolders(),
+    failed: (error) => log.debug({ err: error }, 'the stage folder was not looked at'),
+  });
+
   const localListener: HintListener = {
     // A delete that was seen is worth more than one that a scan infers.
     onHint: (hint) => {
       if (hint.kind === 'delete' || !postponed()) settle.hint(hint);
       if (hint.kind === 'create') newFolders.made();
+      if (hint.kind !== 'delete' && !probe.seesAllChanges) warm.heard();
       recent.changed(hint.path);
     },
     onOpen: (path) => recent.opened(path),

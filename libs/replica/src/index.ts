@@ -35,4 +35,5 @@ export {
 export * from './probe.ts';
 export * from './replica.ts';
 export * from './replica-on.ts';
+export { stageFolders } from './tree-context.ts';
 export * from './unpack.ts';

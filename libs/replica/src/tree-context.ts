@@ -39,6 +39,10 @@ export function stagePath(slot: string): string {
 /** On a mount the kernel lets one change at a time into a folder: what is staged side by side lies in folders of its own. */
 export const STAGE_FOLDERS = 16;
 
+export function stageFolders(): readonly RelPath[] {
+  return Array.from({ length: STAGE_FOLDERS }, (_, n) => relPath(stagePath(String(n))));
+}
+
 /** Where an upload's content lies. Slots end in a count, so that those of one moment lie in different folders. */
 export function uploadStagePath(slot: string): string {
   const count = Number(/\d{1,9}$/.exec(slot)?.[0] ?? 0);
