@@ -104,6 +104,8 @@ export async function planRun(wish: RunWish, { alone = false, running = [] }: Pl
     if (id !== undefined && !isPairId(id))
       throw usage(`The id ${showPath(id)} is not usable: it must be ${PAIR_ID_RULE}.`);
   const redis = wish.redis === undefined ? null : await parseRedis(wish.redis);
+  // Loads while another process looks at the folders; who needs it hears of its failure.
+  if (redis === null) import('@lazysync/queue/embedded').catch(() => undefined);
 
   const [stateLook, ...looks] = await lookAtAll([state, ...asked.flatMap(({ remote, local }) => [remote, local])]);
   if (stateLook === undefined) throw new Error('the state folder was not looked at');
