@@ -6,12 +6,15 @@ import { planPath } from '@lazysync/action-table';
 import {
   ABSENT,
   type BaseChange,
+  type BaseRecord,
   type Cause,
   depthOf,
   type Entry,
+  type Identity,
   identityOf,
   isSameOrBelow,
   joinPath,
+  nameOf,
   type PathView,
   type RelPath,
   ROOT,
@@ -96,6 +99,15 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       if (here.kind === 'absent' && there.kind === 'absent' && base.get(path) === null) base.clearProblem(path);
       else await settler.settle(path, BOTH);
     }
+  }
+
+  /** Those that lead to their own paths. Where something went wrong, what they say is read. */
+  function stubsAmong(rows: readonly BaseRecord[], troubled: ReadonlySet<RelPath>): ReadonlyMap<string, Identity> {
+    const stubs = new Map<string, Identity>();
+    for (const row of rows)
+      if (row.kind === 'file' && row.form === 'stub' && base.movedFrom(row.path) === null && !troubled.has(row.path))
+        stubs.set(nameOf(row.path), row.link);
+    return stubs;
   }
 
   /** A mount's listing may be from before all of them were made; what it says of a single name is not that old. */
@@ -187,10 +199,10 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     const level: RelPath[] = [root];
     while (level.length > 0) {
       const chunk = level.splice(0, ahead === null ? FOLDERS_AT_ONCE : FIRST_AT_ONCE);
-      const queries = chunk.map((path) => ({ path }));
+      const known = chunk.map((dir) => base.children(dir));
       const [here, there] = await Promise.all([
-        ports.local.list(queries),
-        ahead === null ? ports.remote.list(queries) : ahead.take(chunk),
+        ports.local.list(chunk.map((path, i) => ({ path, stubs: stubsAmong(known[i] ?? [], troubled) }))),
+        ahead === null ? ports.remote.list(chunk.map((path) => ({ path }))) : ahead.take(chunk),
       ]);
       const made: Made[] = [];
       const changes: BaseChange[] = [];
@@ -201,7 +213,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
         reportUnsyncable(there[i], ports.remote, visited);
         const local = entriesOf(here[i]);
         const remote = entriesOf(there[i]);
-        const rows = new Map(base.children(dir).map((row) => [row.path, row]));
+        const rows = new Map(known[i]?.map((row) => [row.path, row]));
         const isNew = newToRemote(ports, remote.values());
         const paths = new Set<RelPath>(rows.keys());
         for (const name of local.keys()) paths.add(joinPath(dir, name));

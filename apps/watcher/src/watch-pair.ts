@@ -360,7 +360,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     access.rearm(directories());
   };
 
-  /** The worker's first look reads each stub, which moves its atime: after it they are armed as a whole. */
+  /** The worker's first look reads stubs that it does not know yet, which moves their atimes: after it they are armed as a whole. */
   const whenReady = async (): Promise<void> => {
     ready = await options.startDone(base.reader());
     if (stopped) return;

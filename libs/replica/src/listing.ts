@@ -1,7 +1,15 @@
 /** What lies in directories, with a digest by which an unchanged one is known again. */
 import { hash } from 'node:crypto';
-import { type Anchors, type Entry, MOUNTED_INSIDE, type RelPath } from '@lazysync/event-model';
-import { type EntryContext, entryContext, entryFrom, entryFromStat, mapParallel } from './entry-of.ts';
+import {
+  type Anchors,
+  type Entry,
+  MOUNTED_INSIDE,
+  type RelPath,
+  relPath,
+  sameIdentity,
+  stubTarget,
+} from '@lazysync/event-model';
+import { type EntryContext, entryContext, entryFrom, entryFromStat, linkEntry, mapParallel } from './entry-of.ts';
 import {
   FsError,
   type FsPort,
@@ -110,6 +118,8 @@ async function read(fs: FsPort, query: DirectoryQuery, context: EntryContext, op
   const withLinks = async (): Promise<readonly ListedName[]> =>
     await mapParallel(seen, options.exact ? 1 : 16, async ({ name, stat, entry }) => {
       if (entry !== null || stat === null) return { name, entry: entry as Entry };
+      const stub = options.exact ? knownStub(query, name, stat, context.anchors) : null;
+      if (stub !== null) return { name, entry: stub };
       return { name, entry: await linkAt(fs, below(path, name), stat, context) };
     });
   // ORDER: on a local disk the digest is made first: an unchanged directory's links are not read, which would move
@@ -120,6 +130,15 @@ async function read(fs: FsPort, query: DirectoryQuery, context: EntryContext, op
   names ??= await withLinks();
   const present = names.filter((one) => one.entry.kind !== 'absent');
   return { kind: 'listing', path, names: present, unsyncable, digest, partial };
+}
+
+/** A link that leads through another anchor says something else, and an inode without a birth may be another one's by now. */
+function knownStub({ path, stubs }: DirectoryQuery, name: string, stat: RawStat, anchors: Anchors): Entry | null {
+  const known = stubs?.get(name);
+  const [anchor, ...others] = anchors;
+  if (known === undefined || anchor === undefined || others.length > 0) return null;
+  if (stat.birthNs === 0n || !sameIdentity(known, stat)) return null;
+  return linkEntry(stubTarget(anchor, relPath(below(path, name))), stat, anchors);
 }
 
 async function linkAt(fs: FsPort, path: string, stat: RawStat, context: EntryContext): Promise<Entry> {

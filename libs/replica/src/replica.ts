@@ -6,6 +6,7 @@
 import type {
   Entry,
   FileStat,
+  Identity,
   PackRequest,
   Problem,
   RelPath,
@@ -24,6 +25,11 @@ export interface DirectoryQuery {
   readonly path: RelPath;
   /** Digest of an earlier listing: answered by `same` when nothing in it has changed. */
   readonly known?: string;
+  /**
+   * Names that were stubs of their own paths, when they were last seen, and which inode each was: what an inode says never
+   * changes, so one that is still there is not read. Reading a link costs three calls, and its atime. Local only.
+   */
+  readonly stubs?: ReadonlyMap<string, Identity>;
 }
 
 export interface ListedName {

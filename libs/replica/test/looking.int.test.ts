@@ -246,6 +246,38 @@ describe.each([true, false])('list, exact %s', (exact) => {
   });
 });
 
+it('a stub that is still the one that was known is not read again; another one under its name is', async () => {
+  const anchor = anchorOf(local);
+  const own = `${anchor}/d/s`;
+  fs.mkdirSync(`${local}/d`);
+  fs.symlinkSync(own, `${local}/d/s`);
+  await localTree.setLinkAtime('d/s', 946_684_800_000_000_000n);
+  const { dev, ino, birthNs } = await localTree.lstat('d/s');
+  expect(birthNs).not.toBe(0n);
+  const stubs = new Map([['s', { dev, ino, birthNs }]]);
+  const reads: string[] = [];
+  const counting: FsPort = {
+    ...localTree,
+    readlink: async (name) => (reads.push(name), await localTree.readlink(name)),
+  };
+  const entryIn = async (anchors: readonly [string, ...string[]], exact = true) => {
+    const [found] = await list(counting, [{ path: relPath('d'), stubs }], { anchors, parallel: 1, exact });
+    return found?.kind === 'listing' ? found.names[0]?.entry : found;
+  };
+  const stub = { kind: 'stub', target: own, points: 'd/s', identity: { dev, ino, birthNs } };
+  expect(await entryIn([anchor])).toEqual(stub);
+  expect(reads).toEqual([]);
+  expect((await localTree.lstat('d/s')).atimeNs).toBe(946_684_800_000_000_000n);
+  // It may lead through either.
+  expect(await entryIn([anchor, '/elsewhere/.lazysync/remote'])).toEqual(stub);
+  expect(reads).toEqual(['d/s']);
+  expect(await entryIn([anchor], false)).toEqual(stub);
+  expect(reads).toHaveLength(2);
+  fs.symlinkSync('other', `${local}/d/new`);
+  fs.renameSync(`${local}/d/new`, `${local}/d/s`);
+  expect(await entryIn([anchor])).toEqual({ kind: 'symlink', target: 'other' });
+});
+
 it('a look at many paths at once says what a look at each says', async () => {
   fs.mkdirSync(`${dir}/a/b`, { recursive: true });
   fs.mkdirSync(`${dir}/many`);
