@@ -1,15 +1,7 @@
 /** Which pairs a command is about. Never looks into a mount that may be dead. */
 import fs from 'node:fs';
 import path from 'node:path';
-import {
-  isNetworkStorage,
-  isPairId,
-  loadConfig,
-  pairStateDir,
-  type RedisPlace,
-  showPath,
-  stateDir,
-} from '@lazysync/config';
+import { isNetworkStorage, isPairId, pairStateDir, type RedisPlace, showPath, stateDir } from '@lazysync/config';
 import { parseRelPath, type RelPath, ROOT } from '@lazysync/event-model';
 import { mountOf } from '@lazysync/ops';
 import { findPair, type PairFile } from '@lazysync/replica';
@@ -120,6 +112,7 @@ function recordsOf(state: string): PairFile[] {
 }
 
 async function pairsOfConfig(file: string, state: string): Promise<KnownPair[]> {
+  const { loadConfig } = await import('@lazysync/config/load');
   const loaded = loadConfig(path.resolve(file));
   if (loaded.kind === 'refused') throw usage(loaded.messages.join('\n'));
   const named = process.env.REDIS_URL ?? loaded.redis;

@@ -1,8 +1,7 @@
-/** What can be set, where it is read from, and what the processes of a start are told. */
+/** What can be set, where it is read from, and what the processes of a start are told. Of a file: `@lazysync/config/load`. */
 export * from './check-folders.ts';
 export * from './effective.ts';
 export * from './follow-effective.ts';
-export * from './load.ts';
 export * from './look-at-folder.ts';
 export * from './network-storage.ts';
 export * from './pair-id.ts';

@@ -2,7 +2,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isNetworkStorage, loadConfig, showPath } from '@lazysync/config';
+import { isNetworkStorage, showPath } from '@lazysync/config';
+import { loadConfig } from '@lazysync/config/load';
 import { errnoOf } from '@lazysync/ops';
 import {
   type EnvWish,

@@ -8,7 +8,6 @@ import {
   type EffectiveConfig,
   type EffectivePair,
   effectiveFile,
-  loadConfig,
   PLAN_ONLY,
   pairStateDir,
   type RedisPlace,
@@ -92,6 +91,7 @@ async function wishOf({ remote, local, id, config, state, redis }: ProcessOption
   }
   const file = config ?? process.env.LAZYSYNC_CONFIG;
   if (file !== undefined && file !== '') {
+    const { loadConfig } = await import('@lazysync/config/load');
     const loaded = loadConfig(path.resolve(file));
     if (loaded.kind === 'refused') throw usage(loaded.messages.join('\n'));
     return { pairs: loaded.pairs, redis: await redisOf(named ?? loaded.redis), file: path.resolve(file) };

@@ -2,7 +2,6 @@
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { openBaseReader } from '@lazysync/base';
-import { loadConfig } from '@lazysync/config';
 import type { FollowedFile } from '@lazysync/watch';
 import { CliError, GaveUp, refused, usage } from '../exit.ts';
 import { type Foreground, inForeground } from '../foreground.ts';
@@ -42,6 +41,7 @@ export function planOf({ remote, local, id, state, redis, logLevel }: StartOptio
 
 /** The pairs of the file as it is now. `running`: those that this `up` has already. */
 async function planOfFile(file: string, options: UpOptions, running: readonly string[] = []): Promise<RunPlan> {
+  const { loadConfig } = await import('@lazysync/config/load');
   const loaded = loadConfig(file);
   if (loaded.kind === 'refused') throw usage(loaded.messages.join('\n'));
   const only = options.pairs === undefined ? null : parsePairs(options.pairs, loaded.pairs);
