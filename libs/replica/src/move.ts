@@ -118,19 +118,27 @@ export async function dropCaptured(it: TreeContext, order: Order): Promise<void>
   await returnCaptured(it, order);
 }
 
-/** What was taken out from under the old name goes back to it, or, if that is taken by now, to the trash. */
+/** What was taken out from under the old name goes back to it, or, if that can not be, to the trash. */
 export async function returnCaptured(it: TreeContext, order: Order): Promise<void> {
   const step = order.step as Move;
   await giveBack(it, order.slot, stagePath(order.slot), step.from);
 }
 
+/** The name is taken by now, or its folder is gone. */
+const NO_WAY_BACK: ReadonlySet<string> = new Set(['EEXIST', 'ENOTEMPTY', 'ENOENT', 'ENOTDIR']);
+
 async function giveBack(it: TreeContext, slot: string, staged: string, path: Step['path']): Promise<void> {
   try {
     await linkOrMove(it, staged, path);
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST' && codeOf(error) !== 'ENOTEMPTY') throw error;
+    if (!NO_WAY_BACK.has(codeOf(error) ?? '')) throw error;
     const trashed = await makeTrashFolder(it, slot, path);
-    await it.fs.rename(staged, trashed);
+    try {
+      await it.fs.rename(staged, trashed);
+    } catch (failure) {
+      await dropTrashFolder(it, slot, path);
+      throw failure;
+    }
   }
 }
 
