@@ -4,10 +4,11 @@ import path from 'node:path';
 import { isNetworkStorage, isPairId, pairStateDir, type RedisPlace, showPath, stateDir } from '@lazysync/config';
 import { parseRelPath, type RelPath, ROOT } from '@lazysync/event-model';
 import { mountOf } from '@lazysync/ops';
-import { findPair, type PairFile } from '@lazysync/replica';
+import { findPair, type PairFile } from '@lazysync/replica/anchor';
 import { usage } from './exit.ts';
+import { parseRedis } from './option-texts.ts';
+import { readPairRecord } from './pair-record.ts';
 import { redisPlace } from './places.ts';
-import { parseRedis, readPairRecord } from './plan-run.ts';
 
 export interface KnownPair {
   readonly id: string;

@@ -1,10 +1,11 @@
 /** What an `up` holds of its pairs: locks that prove it is the only one, and the files that tell where a pair lives. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { pairStateDir, showPath } from '@lazysync/config';
+import { showPath } from '@lazysync/config';
 import { errnoOf, systemClock } from '@lazysync/ops';
-import { type PairFile, writePairFile } from '@lazysync/replica';
+import { type PairFile, writePairFile } from '@lazysync/replica/anchor';
 import { refused, usage } from './exit.ts';
+import { writePairRecord } from './pair-record.ts';
 import { alreadyRuns, type PlannedPair } from './plan-run.ts';
 import { isUpLockHeld, localLockFile, pairLockFile, takeUpLock } from './up-lock.ts';
 
@@ -90,13 +91,4 @@ function makeLocal(pair: PlannedPair): void {
     if (code === null) throw error;
     if (code !== 'EEXIST') throw usage(`The local folder ${showPath(pair.local)} can not be made: ${code}.`);
   }
-}
-
-export function writePairRecord(state: string, pair: PairFile): void {
-  const file = path.join(pairStateDir(state, pair.id), 'pair.json');
-  const temp = `${file}.${process.pid}`;
-  fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  fs.rmSync(temp, { force: true });
-  fs.writeFileSync(temp, `${JSON.stringify(pair, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
-  fs.renameSync(temp, file);
 }

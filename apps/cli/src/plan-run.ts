@@ -1,9 +1,7 @@
 /** From options to a start that is known to be possible. Looks at everything, touches nothing. */
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import {
   defaultPairId,
-  defaultSettings,
   type FolderLook,
   isNetworkStorage,
   isPairId,
@@ -20,8 +18,10 @@ import {
   stateDir,
 } from '@lazysync/config';
 import { type LogLevel, type Mount, mountOf, parseMountinfo } from '@lazysync/ops';
-import { type PairFile, readPairFile } from '@lazysync/replica';
+import { type PairFile, readPairFile } from '@lazysync/replica/anchor';
 import { type CliError, refused, usage } from './exit.ts';
+import { absoluteFolder, parseRedis } from './option-texts.ts';
+import { readPairRecord } from './pair-record.ts';
 import { isUpLockHeld, localLockFile, pairLockFile } from './up-lock.ts';
 
 export interface RunWish {
@@ -69,29 +69,6 @@ export interface PlanOptions {
   readonly running?: readonly string[];
 }
 
-const LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] satisfies LogLevel[];
-
-/** Left out: everything for a log file, only what needs attention for a person. */
-export function parseLogLevel(text: string | undefined): LogLevel {
-  if (text === undefined) return process.stderr.isTTY === true ? 'warn' : 'info';
-  if (!LEVELS.includes(text)) throw usage(`The log level ${showPath(text)} is none of ${LEVELS.join(', ')}.`);
-  return text as LogLevel;
-}
-
-export function parsePort(text: string): number {
-  const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535)
-    throw usage(`The port ${showPath(text)} is no number from 1 to 65535.`);
-  return port;
-}
-
-export function absoluteFolder(option: string, text: string | undefined): string {
-  if (text === undefined) throw usage(`The option ${option} DIR is missing.`);
-  if (text === '') throw usage(`The folder after ${option} is empty.`);
-  if (text.includes('\0')) throw usage(`The folder after ${option} holds a NUL character.`);
-  return path.resolve(text);
-}
-
 /** Throws CliError with one sentence. */
 export async function planRun(wish: RunWish, { alone = false, running = [] }: PlanOptions = {}): Promise<RunPlan> {
   const state = stateDir(wish.state === undefined ? undefined : absoluteFolder('--state', wish.state));
@@ -107,7 +84,10 @@ export async function planRun(wish: RunWish, { alone = false, running = [] }: Pl
   // Loads while another process looks at the folders; who needs it hears of its failure.
   if (redis === null) import('@lazysync/queue/embedded').catch(() => undefined);
 
-  const [stateLook, ...looks] = await lookAtAll([state, ...asked.flatMap(({ remote, local }) => [remote, local])]);
+  const [[stateLook, ...looks], { defaultSettings }] = await Promise.all([
+    lookAtAll([state, ...asked.flatMap(({ remote, local }) => [remote, local])]),
+    import('@lazysync/config/schema'),
+  ]);
   if (stateLook === undefined) throw new Error('the state folder was not looked at');
   const mounts = parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'));
   const seen = asked.map((pair, index) => {
@@ -169,13 +149,6 @@ function onlyVisible(
   return visible.length === 0 ? { visible: seen, notices: [] } : { visible, notices };
 }
 
-export async function parseRedis(text: string): Promise<RedisPlace> {
-  const { parseRedisAddress } = await import('@lazysync/queue');
-  const parsed = parseRedisAddress(text);
-  if (parsed.kind === 'bad') throw usage(parsed.message);
-  return parsed.address;
-}
-
 const PING_MS = 3000;
 
 async function checkRedis(redis: RedisPlace): Promise<readonly string[]> {
@@ -207,16 +180,6 @@ function otherRemote({ local, remote }: JudgedPair, known: PairFile): CliError {
 function stillThere(record: PairFile): boolean {
   const mount = mountOf(record.local);
   return mount !== null && !isNetworkStorage(mount) && readPairFile(record.local)?.id === record.id;
-}
-
-/** What the state folder knows of a pair: `<state>/<id>/pair.json`, as in LOCAL. */
-export function readPairRecord(state: string, id: string): PairFile | null {
-  try {
-    const record = JSON.parse(readFileSync(path.join(pairStateDir(state, id), 'pair.json'), 'utf8')) as PairFile;
-    return record.v === 1 && typeof record.local === 'string' && typeof record.remote === 'string' ? record : null;
-  } catch {
-    return null; // never started, or half removed: as if it had never been
-  }
 }
 
 function checkNotRunning(pair: PlannedPair): void {

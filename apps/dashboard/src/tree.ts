@@ -1,7 +1,7 @@
 /** A folder of a pair, page by page, as the base knows it: neither tree is touched. */
 import type { BaseReader } from '@lazysync/base';
 import { type BaseRecord, isBelow, nameOf, parentOf, type RelPath } from '@lazysync/event-model';
-import { createIgnore } from '@lazysync/replica';
+import { createIgnore } from '@lazysync/replica/ignore';
 import type { TreeAnswer, TreeItem, TreeKind } from './shapes.ts';
 
 export interface TreeQuery {

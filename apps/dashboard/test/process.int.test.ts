@@ -5,7 +5,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defaultSettings, writeEffective } from '@lazysync/config';
+import { writeEffective } from '@lazysync/config';
+import { defaultSettings } from '@lazysync/config/schema';
 import { passConnection, whenItTakes } from '@lazysync/ops';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startRedis, type TestRedis } from './support/redis.ts';

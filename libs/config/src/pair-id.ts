@@ -1,6 +1,15 @@
-/** How a pair is called when nobody named it. */
+/** How pairs may be called, and how one is called when nobody named it. */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+
+/** Names folders of the state folder and keys of Redis. */
+const PAIR_ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const RESERVED: ReadonlySet<string> = new Set(['redis', 'logs']);
+export const PAIR_ID_RULE = 'up to 63 of a-z, 0-9 and -, beginning with a letter or digit, and not "redis" or "logs"';
+
+export function isPairId(id: string): boolean {
+  return PAIR_ID.test(id) && !RESERVED.has(id);
+}
 
 /** `My Photos (2024)` becomes `my-photos-2024`. Empty if nothing is left. */
 export function slugOf(name: string): string {

@@ -1,5 +1,6 @@
 /** What can be set for a pair, and the only place where defaults are written down. */
 import { z } from 'zod';
+import { isPairId, PAIR_ID_RULE } from './pair-id.ts';
 import { parseDuration, parseSize } from './units.ts';
 
 /** bytes; a number in a config that was printed by us, else a text such as `8MiB`. */
@@ -123,15 +124,6 @@ const settingFields = {
 export const settingsSchema = z.strictObject(settingFields);
 
 export type PairSettings = z.output<typeof settingsSchema>;
-
-/** Names folders of the state folder and keys of Redis. */
-export const PAIR_ID = /^[a-z0-9][a-z0-9-]{0,62}$/;
-const RESERVED: ReadonlySet<string> = new Set(['redis', 'logs']);
-export const PAIR_ID_RULE = 'up to 63 of a-z, 0-9 and -, beginning with a letter or digit, and not "redis" or "logs"';
-
-export function isPairId(id: string): boolean {
-  return PAIR_ID.test(id) && !RESERVED.has(id);
-}
 
 export const pairSchema = z.strictObject(
   {

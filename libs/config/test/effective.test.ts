@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defaultSettings, type EffectiveConfig, readEffective, writeEffective } from '@lazysync/config';
+import { type EffectiveConfig, readEffective, writeEffective } from '@lazysync/config';
+import { defaultSettings } from '@lazysync/config/schema';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
 let folder = '';

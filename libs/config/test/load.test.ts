@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
-import { defaultSettings } from '@lazysync/config';
 import { type Loaded, loadConfig, parseConfig } from '@lazysync/config/load';
+import { defaultSettings } from '@lazysync/config/schema';
 import { expect, test } from 'vitest';
 
 const read = (text: string): Loaded => parseConfig(text, '/etc/lazysync.yaml');

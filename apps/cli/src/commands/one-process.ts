@@ -4,7 +4,6 @@ import os from 'node:os';
 import path from 'node:path';
 import {
   defaultPairId,
-  defaultSettings,
   type EffectiveConfig,
   type EffectivePair,
   effectiveFile,
@@ -15,14 +14,16 @@ import {
   stateDir,
   writeEffective,
 } from '@lazysync/config';
+import { defaultSettings } from '@lazysync/config/schema';
 import { QUIET_MEMORY } from '@lazysync/ops';
-import { writePairFile } from '@lazysync/replica';
+import { writePairFile } from '@lazysync/replica/anchor';
 import { usage } from '../exit.ts';
 import { findPairs } from '../find-pairs.ts';
-import { writePairRecord } from '../pair-locks.ts';
+import { parseLogLevel, parsePort, parseRedis } from '../option-texts.ts';
 import { parsePairs } from '../pair-names.ts';
+import { writePairRecord } from '../pair-record.ts';
 import { type ProgramName, programOf, redisText } from '../places.ts';
-import { type PairWishText, parseLogLevel, parsePort, parseRedis, planRun } from '../plan-run.ts';
+import { type PairWishText, planRun } from '../plan-run.ts';
 import { newBoot } from '../run.ts';
 
 export interface ProcessOptions {

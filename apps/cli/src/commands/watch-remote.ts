@@ -6,8 +6,8 @@ import { showPath } from '@lazysync/config';
 import { OWN_FOLDER } from '@lazysync/event-model';
 import { errnoOf } from '@lazysync/ops';
 import { usage } from '../exit.ts';
+import { parseLogLevel, parseRedis } from '../option-texts.ts';
 import { redisText } from '../places.ts';
-import { parseLogLevel, parseRedis } from '../plan-run.ts';
 import { become } from './one-process.ts';
 
 export interface WatchRemoteOptions {

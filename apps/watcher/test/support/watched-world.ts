@@ -16,7 +16,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Base, openBase } from '@lazysync/base';
-import { defaultSettings, type PairSettings, writeEffective } from '@lazysync/config';
+import { type PairSettings, writeEffective } from '@lazysync/config';
+import { defaultSettings } from '@lazysync/config/schema';
 import { ARMED_ATIME_NS, anchorOf, type RelPath, type SyncEvent, stubTarget } from '@lazysync/event-model';
 import { AT_FDCWD, setTimes, systemClock } from '@lazysync/ops';
 import {
