@@ -11,7 +11,9 @@ import {
   nameOf,
   parentOf,
   type RelPath,
+  ROOT,
 } from '@lazysync/event-model';
+import { lookAt } from './look.ts';
 import type { PairPorts } from './ports.ts';
 
 /** A path of a job: why it is looked at, and what was seen. */
@@ -20,6 +22,8 @@ export interface Task {
   cause: Cause;
   local?: Entry;
   remote?: Entry;
+  /** In place of `remote`: what a look that is still under way will say. The name is most likely free. */
+  asked?: Promise<Entry>;
   /** No row knew it when it was looked at. */
   isNew?: boolean;
   /** Told by a watcher beside the remote's disk: the mount's caches may be older. */
@@ -52,6 +56,20 @@ async function listFolder(ports: PairPorts, folder: RelPath, tasks: readonly Tas
   if (listing?.kind !== 'listing' || listing.partial) return lookEach(ports, tasks);
   const entries = new Map(listing.names.map(({ name, entry }) => [name, entry]));
   for (const task of tasks) task.remote = entries.get(nameOf(task.path)) ?? ABSENT;
+}
+
+/** The content of a new file can be staged while its name is looked at, which saves it a round trip. */
+function isStagedMeanwhile(ports: PairPorts, { path, local, cause }: Task): boolean {
+  const parent = parentOf(path);
+  const inKnown = parent === ROOT || ports.base.get(parent)?.kind === 'directory';
+  return local?.kind === 'file' && local.stat.size <= ports.inlineLimit && cause.side === 'local' && inKnown;
+}
+
+function askMeanwhile(ports: PairPorts, task: Task): void {
+  const asked = lookAt(ports.remote, task.path);
+  // Whoever needs it hears of it.
+  asked.catch(() => undefined);
+  task.asked = asked;
 }
 
 /** What is new, level by level: nothing is in a folder that is not there. */
@@ -88,9 +106,15 @@ export async function lookAhead(ports: PairPorts, tasks: readonly Task[]): Promi
     ({ isNew, local, pushed: told }) => isNew === true && local?.kind !== 'absent' && told === undefined,
   );
   const known = new Set(news);
+  // Of many the looks are in flight at once anyway, and what is known of all of them is needed: they may go up together.
+  const meanwhile = news.length < LISTED ? news.filter((task) => isStagedMeanwhile(ports, task)) : [];
+  for (const task of meanwhile) askMeanwhile(ports, task);
   await Promise.all([
     lookAfresh(ports, pushed),
-    lookAtNew(ports, news),
+    lookAtNew(
+      ports,
+      news.filter((task) => !meanwhile.includes(task)),
+    ),
     lookEach(
       ports,
       tasks.filter((task) => task.cause.side !== 'local' && task.pushed === undefined && !known.has(task)),

@@ -1,15 +1,16 @@
 /** One step of a path: guards, journal, the act itself, and what came of it into the base. */
 import { changesAfter } from '@lazysync/action-table';
-import type {
-  BaseChange,
-  Entry,
-  PathView,
-  Problem,
-  RelPath,
-  Side,
-  StagedContent,
-  Step,
-  StepOutcome,
+import {
+  ABSENT,
+  type BaseChange,
+  type Entry,
+  type PathView,
+  type Problem,
+  type RelPath,
+  type Side,
+  type StagedContent,
+  type Step,
+  type StepOutcome,
 } from '@lazysync/event-model';
 import type { Order } from '@lazysync/replica';
 import { atOnce } from './at-once.ts';
@@ -26,17 +27,25 @@ const UNJOURNALED: ReadonlySet<Step['kind']> = new Set(['make-stub', 'make-direc
 /** Failures that a step comes to only when it has put everything back. */
 const CLEAN: ReadonlySet<Problem['code']> = new Set(['not-empty', 'being-written', 'unreadable']);
 
+/** Of an upload. */
+export interface UploadMore {
+  /** Its content is staged already. */
+  readonly ready?: ReadyUpload | undefined;
+  /** What a look at its name, which it was planned without, will say. */
+  readonly asked?: Promise<Entry> | undefined;
+}
+
 export interface Performer {
-  /** One step with its journal and record. `ready`: an upload whose content is staged already. */
+  /** One step with its journal and record. */
   perform(
     step: Step,
     view: PathView,
     staged: StagedContent | null,
     why: string,
-    ready?: ReadyUpload,
+    more?: UploadMore,
   ): Promise<StepOutcome>;
   /** Journaled and carried out, but not recorded. */
-  carryOut(slot: string, step: Step, ready?: ReadyUpload): Promise<StepOutcome>;
+  carryOut(slot: string, step: Step, more?: UploadMore): Promise<StepOutcome>;
   /** Out of the trash to a free name; false: it was not free, or could not be done. No row follows it. */
   putBack(side: Side, from: RelPath, to: RelPath, expected: Entry): Promise<boolean>;
   /** Steps of this path that broke off stand in the journal. */
@@ -63,19 +72,23 @@ export function createPerformer(ports: PairPorts, hooks: PerformerHooks): Perfor
     return problem.message;
   }
 
-  async function carryOut(slot: string, step: Step, ready?: ReadyUpload): Promise<StepOutcome> {
+  async function carryOut(slot: string, step: Step, { ready, asked }: UploadMore = {}): Promise<StepOutcome> {
     const replica = ports[step.side];
     let order: Order = ready === undefined ? { slot, step } : { slot, step, staged: ready.staged };
     if (!UNJOURNALED.has(step.kind)) await journal.begin({ ...order, side: step.side, at: ports.now() });
     if (step.kind === 'upload' && ready === undefined) {
-      // Nobody sees what is staged, so the guards are asked meanwhile. Both are waited for: nothing may be under way when
+      // Nobody sees what is staged, so the guards are asked meanwhile. All are waited for: nothing may be under way when
       // the journal is replayed.
-      const [staging, guarding] = await Promise.allSettled([
+      const [staging, guarding, looking] = await Promise.allSettled([
         replica.stage({ ...order, ...upLimit(ports) }),
         guard(ports, step),
+        asked ?? ABSENT,
       ]);
       if (guarding.status === 'rejected') throw guarding.reason;
+      if (looking.status === 'rejected') throw looking.reason;
       if (staging.status === 'rejected') throw staging.reason;
+      // What it was planned without is dropped, as if the commit had found the name taken.
+      if (looking.value.kind !== 'absent') return { kind: 'stale', saw: looking.value };
       const outcome = staging.value;
       // No part was asked for.
       if (outcome.kind === 'broken-off') return { ...outcome, kind: 'failed' };
@@ -115,11 +128,12 @@ export function createPerformer(ports: PairPorts, hooks: PerformerHooks): Perfor
     view: PathView,
     staged: StagedContent | null,
     why: string,
-    ready?: ReadyUpload,
+    more: UploadMore = {},
   ): Promise<StepOutcome> {
+    const { ready } = more;
     if (isGuarded(step) && (step.kind !== 'upload' || ready !== undefined)) await guard(ports, step);
     const slot = ready?.slot ?? ports.slot();
-    const { outcome, open } = await mended({ slot, step }, await carryOut(slot, step, ready));
+    const { outcome, open } = await mended({ slot, step }, await carryOut(slot, step, more));
     if (open) return outcome;
     // CRASH: unmounted in the middle: it looks as if nothing were there, while the half of it lies in what was mounted.
     // The journal keeps it until that is back.

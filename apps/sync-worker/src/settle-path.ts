@@ -25,7 +25,7 @@ import { folderIn, reachesOut, takesFromUser } from './decision-reach.ts';
 import { guard } from './guards.ts';
 import { lookAt } from './look.ts';
 import { createPerformer, type PerformerHooks } from './perform-step.ts';
-import { planned } from './planned.ts';
+import { plannedFrom } from './planned.ts';
 import type { PairPorts } from './ports.ts';
 import { removeRemoteTree } from './remove-tree.ts';
 import type { Work } from './side-by-side.ts';
@@ -38,6 +38,8 @@ const MAX_TURNS = 12;
 export interface Seen {
   readonly local?: Entry;
   readonly remote?: Entry;
+  /** In place of `remote`: what a look that is under way will say. */
+  readonly asked?: Promise<Entry>;
 }
 
 export interface PathSettler {
@@ -199,7 +201,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     if (ports.ignored(path, false)) return 'ignored';
     const open = await closeOpen(path);
     if (open !== null) return open;
-    let first = seen;
+    let { asked, ...first }: Seen = seen;
     let childrenDone = false;
     let freshFor = -1;
     let folderSettled = false;
@@ -207,11 +209,10 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     for (let turn = 0; turn < MAX_TURNS; turn++) {
       const record = base.get(path);
       const movedFrom = base.movedFrom(path);
-      const [decided, view] = await planned(
-        ports,
-        { path, base: record, movedFrom, nowNs: BigInt(ports.now()) * 1_000_000n, ...first },
-        turn === 0 ? cause : { ...cause, side: 'both' },
-      );
+      const known = { path, base: record, movedFrom, nowNs: BigInt(ports.now()) * 1_000_000n, ...first };
+      const plan = await plannedFrom(ports, known, turn === 0 ? cause : { ...cause, side: 'both' }, asked);
+      const { decision: decided, view } = plan;
+      asked = undefined;
       if (folderIn(view) && ports.ignored(path, true)) return 'ignored';
       const apart = decided.kind === 'children-first' && childrenDone ? keepApart(view, ports.policy) : null;
       const decision = apart ?? decided;
@@ -259,7 +260,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
           const inVain = ready !== undefined && (await lacksFolder(path));
           const outcome: StepOutcome = inVain
             ? { kind: 'stale', saw: ABSENT }
-            : await perform(decision.step, view, null, decision.why, ready);
+            : await perform(decision.step, view, null, decision.why, { ready, asked: plan.asked });
           if (ready !== undefined && !inVain) hooks.upload.used(ready.slot);
           if (outcome.kind === 'failed') {
             if (outcome.problem.code !== 'not-empty') return report(outcome.problem);

@@ -106,8 +106,10 @@ export function createChangesetWorker(
    * What a look ahead saw of local may be old by now, and the look itself is cheap; the remote's is not. It does not count
    * where a path was new and is known by now: a folder was moved there, with what is in it, by an act of ours.
    */
-  function stillSeen({ path, remote, isNew }: Task): Seen {
-    return remote === undefined || isNew !== (base.get(path) === null) ? {} : { remote };
+  function stillSeen({ path, remote, asked, isNew }: Task): Seen {
+    if (isNew !== (base.get(path) === null)) return {};
+    if (asked !== undefined) return { asked };
+    return remote === undefined ? {} : { remote };
   }
 
   async function settleAll(tasks: readonly Task[], say: Say, signal: AbortSignal): Promise<void> {
