@@ -230,7 +230,12 @@ function program(): Command {
     )
       .option('--port <N>', 'of the dashboard (taken: the next free one)', '7420')
       .option('--no-dashboard', 'without a dashboard')
-      .action(async (options) => (await import('./commands/up.ts')).up(options)),
+      .action(async (options) => {
+        const { beginHeadStart } = await import('./head-start.ts');
+        const { remote, local } = options;
+        const headStart = remote === undefined || local === undefined ? null : beginHeadStart(remote, local);
+        await (await import('./commands/up.ts')).up(options, headStart);
+      }),
   );
   root.addCommand(
     startsPair(

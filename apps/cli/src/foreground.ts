@@ -3,6 +3,7 @@ import type { EffectivePair } from '@lazysync/config';
 import { keepMemorySmall, type Logger } from '@lazysync/ops';
 import { createLogger } from '@lazysync/ops/logger';
 import { EXIT, GaveUp } from './exit.ts';
+import type { HeadStart } from './head-start.ts';
 import { prettyLine } from './log-lines.ts';
 import type { RunPlan } from './plan-run.ts';
 import { createProgressLine, type ProgressLine } from './progress-line.ts';
@@ -25,12 +26,14 @@ export interface Foreground {
 export interface ForegroundOptions {
   /** null: no dashboard. */
   readonly port: number | null;
+  /** Left out or null: none was begun. */
+  readonly headStart?: HeadStart | null;
 }
 
 /** Starts the plan, runs `act`, and stops everything. Asked to end by a signal, it resolves with undefined. */
 export async function inForeground<T>(
   plan: RunPlan,
-  { port }: ForegroundOptions,
+  { port, headStart = null }: ForegroundOptions,
   act: (foreground: Foreground) => Promise<T>,
 ): Promise<T | undefined> {
   const progress = createProgressLine(process.stdout);
@@ -50,7 +53,7 @@ export async function inForeground<T>(
   const memory = keepMemorySmall();
   return await withSignals(async (signal) => {
     try {
-      const run = await startRun(plan, { port, log, line, signal });
+      const run = await startRun(plan, { port, log, line, signal, headStart });
       try {
         return await act(around(run, signal, progress, log));
       } finally {

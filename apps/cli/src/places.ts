@@ -5,8 +5,9 @@ import type { RedisPlace } from '@lazysync/config';
 
 export type ProgramName = 'watcher' | 'sync-worker' | 'dashboard';
 
-export function programOf(name: ProgramName): string {
-  return fileURLToPath(new URL(`../../${name}/src/main.ts`, import.meta.url));
+export function programOf(name: ProgramName | 'head-start'): string {
+  const file = name === 'head-start' ? 'sync-worker/src/head-start-main.ts' : `${name}/src/main.ts`;
+  return fileURLToPath(new URL(`../../${file}`, import.meta.url));
 }
 
 /** As pair.json has it: the path of a socket, or a URL. */

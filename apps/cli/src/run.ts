@@ -8,6 +8,7 @@ import { errnoOf, type Logger, withDeadline } from '@lazysync/ops';
 import { sayHalted, takeBackHalted } from '@lazysync/status';
 import { type Door, openDoor } from './door.ts';
 import { refused, usage } from './exit.ts';
+import type { HeadStart } from './head-start.ts';
 import { lastErrorIn } from './log-lines.ts';
 import { createPairLocks, type PairLocks } from './pair-locks.ts';
 import { type ProgramName, programOf, redisText } from './places.ts';
@@ -22,6 +23,8 @@ export interface RunOptions {
   readonly line: (name: string, line: string) => void;
   /** A start that is given up as soon as this is aborted. */
   readonly signal: AbortSignal;
+  /** null: none was begun. */
+  readonly headStart: HeadStart | null;
 }
 
 export interface Run {
@@ -136,7 +139,7 @@ function startProcesses(
   file: string,
   locks: PairLocks,
   door: Door | null,
-  { signal, log, line }: RunOptions,
+  { signal, log, line, headStart }: RunOptions,
   owned: (() => Promise<void> | void)[],
   stop: () => Promise<void>,
 ): Run {
@@ -147,6 +150,16 @@ function startProcesses(
     name,
     env,
     command: async () => [programOf(name), ...common],
+  });
+  const worker = (): ChildSpec => ({
+    ...simple('sync-worker'),
+    command: async () => [
+      programOf('sync-worker'),
+      ...common,
+      ...(headStart?.take() == null ? [] : ['--head-start', '4']),
+    ],
+    descriptor: () => headStart?.take() ?? null,
+    started: () => headStart?.taken(),
   });
   const dashboard = ({ knocked, leadTo }: Door): ChildSpec => ({
     name: 'dashboard',
@@ -171,7 +184,7 @@ function startProcesses(
   owned.push(() => {
     for (const { state } of running) takeBackHalted(state);
   });
-  const specs = [simple('sync-worker'), simple('watcher'), ...(door === null ? [] : [dashboard(door)])];
+  const specs = [worker(), simple('watcher'), ...(door === null ? [] : [dashboard(door)])];
   const supervisor: Supervisor = supervise(specs, {
     line,
     restarting: (name, why, ms) =>

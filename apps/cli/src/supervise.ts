@@ -13,6 +13,8 @@ export interface ChildSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Resolves when it is needed, or when the signal is aborted; awaited before every start. Left out: at once. */
   readonly wanted?: (stop: AbortSignal) => Promise<void>;
+  /** Of ours, for the process as its descriptor 4; asked before every start. Left out or null: none. */
+  readonly descriptor?: () => number | null;
   /** A process of it was started, and can be talked to. */
   readonly started?: (child: ChildProcess) => void;
 }
@@ -129,7 +131,7 @@ async function keep(kept: Kept, events: SupervisorEvents, times: SupervisorTimes
 }
 
 async function runOnce(kept: Kept, events: SupervisorEvents, stop: AbortSignal): Promise<Ending | null> {
-  const { name, command, env, wanted, started } = kept.spec;
+  const { name, command, env, wanted, descriptor, started } = kept.spec;
   let since = performance.now();
   let args: readonly string[];
   try {
@@ -140,9 +142,10 @@ async function runOnce(kept: Kept, events: SupervisorEvents, stop: AbortSignal):
     return notStarted(error, since);
   }
   if (stop.aborted) return null;
+  const handed = descriptor?.() ?? null;
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', QUIET_MEMORY, ...args], {
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc', ...(handed === null ? [] : [handed])],
     env: { ...process.env, ...env, [SUPERVISED]: '1' },
   });
   kept.process = child;

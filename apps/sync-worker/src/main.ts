@@ -1,4 +1,5 @@
 /** Works the pairs of an effective configuration: one lane each, strictly in order. */
+import net from 'node:net';
 import os from 'node:os';
 import { parseArgs } from 'node:util';
 import { type EffectivePair, readEffective } from '@lazysync/config/effective';
@@ -47,12 +48,14 @@ interface Surroundings {
   readonly redis: RedisLink;
   readonly endpoints: EndpointPool;
   readonly log: Logger;
+  /** A walk of the remote of the only pair that has begun already; null: there is none, or it was taken. */
+  readonly headStart: () => net.Socket | null;
   /** How many there are. */
   readonly pairs: () => number;
 }
 
 async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope): Promise<void> {
-  const { boot, redis, endpoints, log } = around;
+  const { boot, redis, endpoints, log, headStart } = around;
   const publisher = createPublisher({ pair: pair.id, producer: 'worker', redis, epoch: boot });
   scope.own(`publisher of ${pair.id}`, () => publisher.close());
   const { id, local, remote, state, settings } = pair;
@@ -80,6 +83,7 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
       const presence = announce(redis, id, 'worker', { pid: process.pid, host: os.hostname() });
       scope.own(`presence at ${id}`, () => presence.close());
     },
+    headStart(),
   );
   if (outcome.kind === 'refused') {
     // Whoever has it may be about to end.
@@ -175,6 +179,7 @@ async function main(): Promise<void> {
       pairs: { type: 'string' },
       config: { type: 'string' },
       plan: { type: 'string' },
+      'head-start': { type: 'string' },
       'log-level': { type: 'string', default: 'info' },
     },
   });
@@ -190,6 +195,9 @@ async function main(): Promise<void> {
   const redis = openRedis(config.redis);
   shutdown.own('redis', () => redis.close());
   let count = config.pairs.length;
+  const descriptor = values['head-start'];
+  let walk =
+    descriptor === undefined ? null : new net.Socket({ fd: Number(descriptor), readable: true, writable: false });
   const endpoints = createEndpointPool({ main: ENDPOINT });
   // The only worker of its pairs: their endpoints load while Redis is asked who serves what.
   const isAlone = process.env[SUPERVISED] === '1' && values.pairs === undefined;
@@ -199,6 +207,11 @@ async function main(): Promise<void> {
     redis,
     endpoints,
     log,
+    headStart: () => {
+      const taken = walk;
+      walk = null;
+      return taken;
+    },
     pairs: () => count,
   };
   const shift = openShift<EffectivePair>({

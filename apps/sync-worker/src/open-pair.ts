@@ -18,7 +18,7 @@ import {
   type TellProgress,
   withExactNames,
 } from '@lazysync/replica';
-
+import { createHeadStart, type HeadStartSource } from './head-start.ts';
 import { createHolds } from './holds.ts';
 import { createHydration, type HydrationPolicy } from './hydration.ts';
 import { createIgnoreRules } from './ignore-rules.ts';
@@ -196,6 +196,7 @@ export async function openPair(
   log: Logger,
   signal: AbortSignal,
   taken: () => void = () => undefined,
+  headStart: HeadStartSource | null = null,
 ): Promise<OpenOutcome> {
   fs.mkdirSync(config.state, { recursive: true, mode: 0o700 });
   const lock = takeLock(path.join(config.state, 'lock'));
@@ -226,11 +227,18 @@ export async function openPair(
   const rules = createIgnoreRules(config.ignore, local, remote, config.local);
   // Reads may run ahead of everything: a first walk begins while the folders are still being prepared.
   const began = performance.now();
-  let ahead = base.hasBelow(ROOT)
-    ? null
-    : createListAhead({ replica: remote, ignored: rules.ignored, callsAtFirst: CALLS_BESIDE });
+  const isFirst = !base.hasBelow(ROOT);
+  const brought =
+    headStart === null || !isFirst
+      ? null
+      : createHeadStart({ source: headStart, expected: { remoteRoot: config.remote, anchors }, replica: remote });
+  if (brought === null) headStart?.destroy();
+  let ahead = isFirst
+    ? createListAhead({ replica: brought ?? remote, ignored: rules.ignored, callsAtFirst: CALLS_BESIDE })
+    : null;
   const close = async (): Promise<void> => {
     ahead?.stop();
+    brought?.stop();
     await Promise.allSettled([local.close(), remote.close()]);
     base.close();
     fs.closeSync(lock);

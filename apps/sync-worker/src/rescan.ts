@@ -16,6 +16,7 @@ import {
   joinPath,
   nameOf,
   type PathView,
+  parentOf,
   type RelPath,
   ROOT,
   recordIdentity,
@@ -46,6 +47,12 @@ interface Later {
 interface Gone extends Later {
   readonly seen: { readonly remote: Entry };
   readonly goneHere: boolean;
+}
+
+interface Asked {
+  /** Of folders. */
+  readonly count: number;
+  readonly listings: Promise<readonly Listing[]>;
 }
 
 /** What a listing says of a name that it does not hold. */
@@ -80,20 +87,20 @@ export interface Rescan {
 
 export function createRescan(ports: PairPorts, settler: PathSettler, progress: (now: RescanProgress) => void): Rescan {
   const { base } = ports;
-  function reportUnsyncable(listing: Listing | undefined, replica: Replica, visited: Set<RelPath>): void {
+  function reportUnsyncable(listing: Listing | undefined, replica: Replica, met: Set<RelPath>): void {
     if (listing?.kind !== 'listing') return;
     for (const name of listing.unsyncable) {
       const message = `The name is not UTF-8 and can not be synced; it stays in ${replica.side} only.`;
       const path = joinPath(listing.path, name);
-      visited.add(path);
+      met.add(path);
       base.putProblem({ code: 'bad-name', path, side: replica.side, message }, ports.now());
     }
   }
 
   /** Problems of paths that are not there any more are nobody's; others, that the walk did not come by, are retried. */
-  async function mendProblems(root: RelPath, visited: ReadonlySet<RelPath>): Promise<void> {
+  async function mendProblems(root: RelPath, cameBy: (path: RelPath) => boolean): Promise<void> {
     for (const { path } of base.problems()) {
-      if (path === ROOT || !isSameOrBelow(path, root) || visited.has(path)) continue;
+      if (path === ROOT || !isSameOrBelow(path, root) || cameBy(path)) continue;
       const here = await lookAt(ports.local, path);
       const there = await lookAt(ports.remote, path);
       if (here.kind === 'absent' && there.kind === 'absent' && base.get(path) === null) base.clearProblem(path);
@@ -190,27 +197,41 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     }
   }
 
+  /** The folders that come next are listed while these are dealt with: that is two processes' work. */
+  function askRemote(folders: readonly RelPath[]): Asked {
+    const listings = ports.remote.list(folders.map((path) => ({ path })));
+    // Whoever takes it hears of it.
+    listings.catch(() => undefined);
+    return { count: folders.length, listings };
+  }
+
   async function walk(root: RelPath, ahead: ListAhead | null): Promise<void> {
     const deletes: Gone[] = [];
-    const visited = new Set<RelPath>();
     const troubled = new Set(base.problems().map((one) => one.path));
+    // Of a million paths only those are kept that will be asked for.
+    const met = new Set<RelPath>();
+    const folders = new Set<RelPath>();
+    const cameBy = (path: RelPath): boolean => (troubled.has(path) ? met.has(path) : folders.has(parentOf(path)));
     let done = 0;
     let total = 0;
     const level: RelPath[] = [root];
+    let next: Asked | null = null;
     while (level.length > 0) {
-      const chunk = level.splice(0, ahead === null ? FOLDERS_AT_ONCE : FIRST_AT_ONCE);
+      const chunk = level.splice(0, next?.count ?? (ahead === null ? FOLDERS_AT_ONCE : FIRST_AT_ONCE));
       const known = chunk.map((dir) => base.children(dir));
       const [here, there] = await Promise.all([
         ports.local.list(chunk.map((path, i) => ({ path, stubs: stubsAmong(known[i] ?? [], troubled) }))),
-        ahead === null ? ports.remote.list(chunk.map((path) => ({ path }))) : ahead.take(chunk),
+        ahead === null ? (next ?? askRemote(chunk)).listings : ahead.take(chunk),
       ]);
+      next = ahead === null && level.length > 0 ? askRemote(level.slice(0, FOLDERS_AT_ONCE)) : null;
       const made: Made[] = [];
       const changes: BaseChange[] = [];
       const later: Later[] = [];
-      const folders: RelPath[] = [];
+      const inside: RelPath[] = [];
       chunk.forEach((dir, i) => {
-        reportUnsyncable(here[i], ports.local, visited);
-        reportUnsyncable(there[i], ports.remote, visited);
+        folders.add(dir);
+        reportUnsyncable(here[i], ports.local, met);
+        reportUnsyncable(there[i], ports.remote, met);
         const local = entriesOf(here[i]);
         const remote = entriesOf(there[i]);
         const rows = new Map(known[i]?.map((row) => [row.path, row]));
@@ -223,7 +244,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
           const seen = { local: local.get(name) ?? missing(here[i]), remote: remote.get(name) ?? missing(there[i]) };
           if (ports.ignored(path, seen.local.kind === 'directory' || seen.remote.kind === 'directory')) continue;
           total++;
-          visited.add(path);
+          if (troubled.has(path)) met.add(path);
           const view: PathView = {
             path,
             base: rows.get(path) ?? null,
@@ -250,7 +271,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
           } else later.push({ path, seen: { remote: seen.remote } });
           const folder = seen.local.kind === 'directory' || seen.remote.kind === 'directory';
           const onOneSide = view.base === null || view.base.kind === 'residual';
-          if (folder && (onOneSide || seen.local.kind === seen.remote.kind)) folders.push(path);
+          if (folder && (onOneSide || seen.local.kind === seen.remote.kind)) inside.push(path);
         }
       });
       later.push(...(await makeMany(ports, settler, made, changes)).map((path) => ({ path, seen: {} })));
@@ -259,13 +280,15 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       done += later.length;
       // What stays on one side only is looked into, too: something that is to be synced may have come into it.
       const walked = (path: RelPath): boolean => ['directory', 'residual'].includes(base.get(path)?.kind ?? '');
-      level.push(...folders.filter(walked));
+      level.push(...inside.filter(walked));
+      // ORDER: what was done here may have changed what was listed there: a move shows at both its ends.
+      if (made.length > 0 || later.length > 0) next = null;
       progress({ done, total });
     }
     const gone = await seenOneByOne(deletes.sort((a, b) => depthOf(b.path) - depthOf(a.path)));
     const kept = new Set(await askForMany(gone));
     await settleAll(gone.filter(({ path }) => !kept.has(path)));
-    await mendProblems(root, visited);
+    await mendProblems(root, cameBy);
     progress({ done: total, total });
     base.record([{ kind: 'repointed', path: root }], []);
   }

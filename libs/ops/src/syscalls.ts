@@ -22,6 +22,7 @@ const NUMBERS = {
     inotify_rm_watch: 255,
     symlinkat: 266,
     utimensat: 280,
+    pipe2: 293,
     inotify_init1: 294,
     renameat2: 316,
     statx: 332,
@@ -35,6 +36,7 @@ const NUMBERS = {
     flock: 32,
     symlinkat: 36,
     read: 63,
+    pipe2: 59,
     utimensat: 88,
     renameat2: 276,
     statx: 291,
@@ -78,6 +80,7 @@ interface Libc {
   readonly addWatch: Call;
   readonly addWatchBytes: Call;
   readonly read: Call;
+  readonly pipe2: Call;
 }
 
 let loaded: Libc | undefined;
@@ -103,6 +106,7 @@ function libc(): Libc {
     addWatch: syscall('int', 'str', 'uint32_t'),
     addWatchBytes: syscall('int', 'void *', 'uint32_t'),
     read: syscall('int', 'void *', 'size_t'),
+    pipe2: syscall('void *', 'int'),
   };
   return loaded;
 }
@@ -343,6 +347,16 @@ export function flockExclusive(fd: number): boolean {
   if (done === 'EAGAIN') return false;
   if (failed(done)) throw new Error(`flock: ${done}`);
   return true;
+}
+
+// ------------------------------------------------------------------------------------------------------------- pipes
+
+/** Both ends of a new pipe; children get none but those that they are given. Node makes pipes only between it and a child. */
+export function pipe(): Result<{ readonly from: number; readonly to: number }> {
+  const c = libc();
+  const ends = Buffer.alloc(8);
+  const done = call(c.pipe2, c.numbers.pipe2, ends, O_CLOEXEC);
+  return failed(done) ? done : { from: ends.readInt32LE(0), to: ends.readInt32LE(4) };
 }
 
 // ----------------------------------------------------------------------------------------------------------- inotify

@@ -5,6 +5,7 @@ import { openBaseReader } from '@lazysync/base';
 import type { FollowedFile } from '@lazysync/watch';
 import { CliError, GaveUp, refused, usage } from '../exit.ts';
 import { type Foreground, inForeground } from '../foreground.ts';
+import type { HeadStart } from '../head-start.ts';
 import { parseLogLevel, parsePort } from '../option-texts.ts';
 import { nameOf, parsePairs } from '../pair-names.ts';
 import { type PlannedPair, planRun, type RunPlan } from '../plan-run.ts';
@@ -77,12 +78,20 @@ function fileOf({ remote, local, id, config, pairs }: UpOptions): string | null 
   return null;
 }
 
-export async function up(options: UpOptions): Promise<void> {
+export async function up(options: UpOptions, headStart: HeadStart | null = null): Promise<void> {
+  try {
+    await upWith(options, headStart);
+  } finally {
+    headStart?.close();
+  }
+}
+
+async function upWith(options: UpOptions, headStart: HeadStart | null): Promise<void> {
   const port = options.dashboard ? parsePort(options.port) : null;
   const file = fileOf(options);
   const { remote = '', local = '' } = options;
   const plan = file === null ? await planOf({ ...options, remote, local }) : await planOfFile(file, options);
-  await inForeground(plan, { port }, async (foreground) => {
+  await inForeground(plan, { port, headStart }, async (foreground) => {
     const { run, log, signal } = foreground;
     // Its pairs are halted. Redis and the dashboard go on, so that everybody can see why.
     const halted = run.broken.then(({ message }) => log.error(message));

@@ -1,0 +1,54 @@
+/** A look at everything: the folders that come next are listed while these are dealt with. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type TwoFolders, twoFolders } from './support/two-folders.ts';
+
+/** More than are listed at once. */
+const FOLDERS = Array.from({ length: 100 }, (_one, n) => `d${String(n).padStart(3, '0')}`);
+const [FIRST = '', LAST = ''] = [FOLDERS[0], FOLDERS.at(-1)];
+
+let pair: TwoFolders;
+
+beforeEach(async () => {
+  pair = await twoFolders();
+  for (const folder of FOLDERS) {
+    fs.mkdirSync(path.join(pair.remote, folder));
+    fs.writeFileSync(path.join(pair.remote, folder, 'f'), folder);
+  }
+  await pair.rescan();
+});
+
+afterEach(async () => {
+  await pair.close();
+});
+
+/** How often each folder of the remote is listed from now on. */
+function listings(): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  const there = pair.ports.remote;
+  const { list } = there;
+  Object.assign(there, {
+    list: async (...args: Parameters<typeof list>) => {
+      for (const query of args[0]) counts.set(query.path, (counts.get(query.path) ?? 0) + 1);
+      return await list(...args);
+    },
+  });
+  return counts;
+}
+
+test('where nothing has changed each folder is listed once', async () => {
+  const counts = listings();
+  await pair.rescan();
+  expect(counts.size).toBe(1 + FOLDERS.length);
+  expect(new Set(counts.values())).toEqual(new Set([1]));
+});
+
+test('a move out of a folder that was listed ahead', async () => {
+  fs.renameSync(path.join(pair.local, LAST, 'f'), path.join(pair.local, FIRST, 'moved'));
+  await pair.rescan();
+  expect(fs.readdirSync(path.join(pair.local, LAST))).toEqual([]);
+  expect(fs.readdirSync(path.join(pair.remote, LAST))).toEqual([]);
+  expect(fs.readFileSync(path.join(pair.remote, FIRST, 'moved'), 'utf8')).toBe(LAST);
+  expect(fs.readFileSync(path.join(pair.local, FIRST, 'moved'), 'utf8')).toBe(LAST);
+});
