@@ -33,6 +33,8 @@ const PAUSE_MS = 10_000;
 const LONGEST_PAUSE_MS = 300_000;
 /** Share of a core, V8's threads included, that may be spent where all that is held is needed: one takes 2.5 s at 600 MB. */
 const MOST_OF_THE_TIME = 0.01;
+/** The same for the first one after work: what was needed for that is not needed any more. */
+const MOST_AFTER_WORK = 0.05;
 
 /**
  * A full collection: some 100 ms at 100 MB of live objects, and as much in three further threads. The last resort is the
@@ -49,6 +51,10 @@ export function keepMemorySmall(): MemoryKeeper {
   let pause = PAUSE_MS;
   let last = -Infinity;
   let left = 0;
+  /** Of the last collection, ms. */
+  let cost = 0;
+  /** The last time that it came to rest, nothing much could be given back, and it has not grown since. */
+  let inVain = false;
   let used = process.cpuUsage();
   let looked = performance.now();
   let atWork = looked;
@@ -61,15 +67,23 @@ export function keepMemorySmall(): MemoryKeeper {
     used = process.cpuUsage();
     const hasGrown = before > left * GROWN;
     const isMuch = before >= MUCH * MB || (before >= LITTLE * MB && hasGrown && now - atWork >= REST_MS);
-    if (hasGrown) pause = before > VERY_MUCH * MB ? 0 : PAUSE_MS;
-    if (!isMuch || now < last + pause) return;
+    if (hasGrown) {
+      pause = before > VERY_MUCH * MB ? 0 : PAUSE_MS;
+      inVain = false;
+    }
+    const afterWork = !inVain && last < atWork && now - atWork >= REST_MS;
+    const wait = afterWork ? Math.min(pause, Math.max(PAUSE_MS, cost / MOST_AFTER_WORK)) : pause;
+    if (!isMuch || now < last + wait) return;
     collect();
     const { user, system } = process.cpuUsage(used);
     used = process.cpuUsage();
+    cost = (user + system) / 1_000;
     last = performance.now();
     left = process.memoryUsage.rss();
-    const patience = left > before * 0.9 ? Math.min(Math.max(pause, PAUSE_MS) * 2, LONGEST_PAUSE_MS) : PAUSE_MS;
-    pause = Math.max(patience, (user + system) / 1_000 / MOST_OF_THE_TIME);
+    const isLittle = left > before * 0.9;
+    if (afterWork) inVain = isLittle;
+    const patience = isLittle ? Math.min(Math.max(pause, PAUSE_MS) * 2, LONGEST_PAUSE_MS) : PAUSE_MS;
+    pause = Math.max(patience, cost / MOST_OF_THE_TIME);
   }, LOOK_MS);
   timer.unref();
   return { stop: () => clearInterval(timer) };

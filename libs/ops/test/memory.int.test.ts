@@ -7,8 +7,10 @@ interface Seen {
   readonly left: number;
 }
 
-/** Holds that many things for a moment, and waits until less than that share of its memory is left. */
-function burstOf(things: number, share: number): Seen {
+/**
+ * Holds that many things for a moment, or at work for so many ms, and waits until less than that share of its memory is left.
+ */
+function burstOf(things: number, share: number, workMs = 0): Seen {
   const source = `
 import { keepMemorySmall } from ${JSON.stringify(new URL('../src/memory.ts', import.meta.url).href)};
 const rss = () => process.memoryUsage.rss();
@@ -16,6 +18,12 @@ keepMemorySmall();
 let burst = new Map();
 for (let i = 0; i < ${things}; i++) burst.set('folder/' + i, { path: 'f' + i, of: [i] });
 const most = rss();
+for (const until = Date.now() + ${workMs}; Date.now() < until; ) {
+  // Half of the time: its collections come in between.
+  for (const pause = Date.now() + 20; Date.now() < pause; );
+  await new Promise((resolve) => setTimeout(resolve, 20));
+}
+if (burst.size === 0) throw new Error('it was needed until now');
 burst = null;
 const end = Date.now() + 40_000;
 const timer = setInterval(() => {
@@ -40,4 +48,10 @@ test('a process that comes to rest gives back what its start took', () => {
   const { most, left } = burstOf(250_000, 0.6);
   expect([most > 100 << 20, most < 240 << 20]).toEqual([true, true]);
   expect(left).toBeLessThan(most * 0.6);
+});
+
+test('what it needed while it was at work it gives back when it rests, though it was looked at in vain before', () => {
+  const { most, left } = burstOf(1_100_000, 0.5, 6_000);
+  expect(most).toBeGreaterThan(300 << 20);
+  expect(left).toBeLessThan(most / 2);
 });
