@@ -34,6 +34,8 @@ import { type PathSettler, type Seen, settling } from './settle-path.ts';
 import { sideBySide } from './side-by-side.ts';
 
 const FOLDERS_AT_ONCE = 64;
+/** Names of both sides in them, more or less: all of what is listed is held until it was dealt with. */
+const NAMES_AT_ONCE = 20_000;
 /** Of those that were listed ahead: small steps, so that the first ones are there at once. */
 const FIRST_AT_ONCE = 16;
 const BOTH: Cause = { side: 'both', hydrate: false };
@@ -72,6 +74,13 @@ function missing(listing: Listing | undefined): Entry {
 
 function entriesOf(listing: Listing | undefined): ReadonlyMap<string, Entry> {
   return listing?.kind === 'listing' ? new Map(listing.names.map(({ name, entry }) => [name, entry])) : new Map();
+}
+
+/** Folders that are as full as these were. */
+function widthAfter(folders: number, listings: readonly Listing[]): number {
+  let names = 1;
+  for (const one of listings) if (one.kind === 'listing') names += one.names.length;
+  return Math.min(FOLDERS_AT_ONCE, Math.max(1, Math.floor((folders * NAMES_AT_ONCE) / names)));
 }
 
 export interface RescanProgress {
@@ -215,15 +224,19 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     let done = 0;
     let total = 0;
     const level: RelPath[] = [root];
+    let width = ahead === null ? FOLDERS_AT_ONCE : FIRST_AT_ONCE;
     let next: Asked | null = null;
     while (level.length > 0) {
-      const chunk = level.splice(0, next?.count ?? (ahead === null ? FOLDERS_AT_ONCE : FIRST_AT_ONCE));
+      const chunk = level.splice(0, next?.count ?? width);
       const known = chunk.map((dir) => base.children(dir));
       const [here, there] = await Promise.all([
         ports.local.list(chunk.map((path, i) => ({ path, stubs: stubsAmong(known[i] ?? [], troubled) }))),
         ahead === null ? (next ?? askRemote(chunk)).listings : ahead.take(chunk),
       ]);
-      next = ahead === null && level.length > 0 ? askRemote(level.slice(0, FOLDERS_AT_ONCE)) : null;
+      if (ahead === null) {
+        width = widthAfter(chunk.length, [...here, ...there]);
+        next = level.length > 0 ? askRemote(level.slice(0, width)) : null;
+      }
       const made: Made[] = [];
       const changes: BaseChange[] = [];
       const later: Later[] = [];

@@ -44,6 +44,26 @@ test('where nothing has changed each folder is listed once', async () => {
   expect(new Set(counts.values())).toEqual(new Set([1]));
 });
 
+test('of full folders few are listed at once', async () => {
+  for (const folder of FOLDERS)
+    for (let n = 0; n < 200; n++) fs.writeFileSync(path.join(pair.remote, folder, `f${n}`), '');
+  await pair.rescan();
+  const calls: number[] = [];
+  const there = pair.ports.remote;
+  const { list } = there;
+  Object.assign(there, {
+    list: async (...args: Parameters<typeof list>) => {
+      calls.push(args[0].length);
+      return await list(...args);
+    },
+  });
+  await pair.rescan();
+  // The root does not tell how full they are; after that 400 names for each, of both sides.
+  expect(calls.slice(0, 2)).toEqual([1, 64]);
+  expect(Math.max(...calls.slice(2))).toBeLessThan(60);
+  expect(calls.reduce((sum, one) => sum + one)).toBe(1 + FOLDERS.length);
+});
+
 test('a move out of a folder that was listed ahead', async () => {
   fs.renameSync(path.join(pair.local, LAST, 'f'), path.join(pair.local, FIRST, 'moved'));
   await pair.rescan();
