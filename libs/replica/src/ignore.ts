@@ -14,10 +14,23 @@ export const DEFAULT_IGNORED: readonly string[] = [
   '.Trash-*',
 ];
 
+/** The library keeps the answer for each path that it was ever asked for: after so many it is asked anew. */
+const MOST_KEPT = 20_000;
+
 export function createIgnore(
   patterns: readonly string[],
   defaults: readonly string[] = DEFAULT_IGNORED,
 ): (path: RelPath, directory: boolean) => boolean {
-  const rules = ignore({ allowRelativePaths: true }).add([...defaults, ...patterns]);
-  return (path, directory) => path !== '' && (isOwn(path) || rules.ignores(directory ? `${path}/` : path));
+  const make = () => ignore({ allowRelativePaths: true }).add([...defaults, ...patterns]);
+  let rules = make();
+  let asked = 0;
+  return (path, directory) => {
+    if (path === '') return false;
+    if (isOwn(path)) return true;
+    if (++asked > MOST_KEPT) {
+      rules = make();
+      asked = 1;
+    }
+    return rules.ignores(directory ? `${path}/` : path);
+  };
 }
