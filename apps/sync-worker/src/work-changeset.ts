@@ -39,6 +39,8 @@ type Say = (path: RelPath, outcome: string) => void;
 const STAGED = 2;
 
 const MANY_UNSEEN = 100;
+/** ms by which both clocks may differ over the same time before one of them counts as set. */
+const CLOCK_STEP = 1_000;
 const QUIET: Cause = { side: 'local', hydrate: false };
 
 /** The pair's policy on an opened stub. What the base does not know yet is looked at first. */
@@ -72,6 +74,26 @@ export function createChangesetWorker(
 ): ChangesetWorker {
   const { base } = ports;
   const commands = createCommands(ports, settler, rescan);
+
+  const elapsed = (): number => (ports.timers ?? processTimers).now();
+  /** When the last look at everything began that came to its end, by both clocks, ms. */
+  let looked: { readonly at: number; readonly elapsed: number } | null = null;
+
+  async function lookAtEverything(): Promise<void> {
+    const begun = { at: ports.now(), elapsed: elapsed() };
+    await rescan(ROOT);
+    looked = begun;
+  }
+
+  /**
+   * Published before the last look at everything began: that has seen whatever this tells of. Not said of what another host
+   * has published, nor while the clock that it was published by was set since.
+   */
+  function isOlderThanLook({ at, events }: Changeset): boolean {
+    if (looked === null || at >= looked.at) return false;
+    if (events.some((event) => 'pushed' in event)) return false;
+    return Math.abs(ports.now() - looked.at - (elapsed() - looked.elapsed)) < CLOCK_STEP;
+  }
 
   /** Entries whose delete was inferred by a scan, with all that is below them. */
   function unseenDeletes(events: readonly SyncEvent[]): number {
@@ -201,7 +223,7 @@ export function createChangesetWorker(
     base,
     hydration: ports.hydration,
     policy: ports.prefetch ?? NO_PREFETCH,
-    elapsed: () => (ports.timers ?? processTimers).now(),
+    elapsed,
     fetchAhead: (path, remote) => transfers.want(path, remote, true),
   });
 
@@ -217,8 +239,10 @@ export function createChangesetWorker(
         signal.throwIfAborted();
         if (event.kind === 'staged') staged.push(event);
         if (event.kind === 'rescan') {
-          if (event.path === ROOT) await ports.reloadIgnored();
-          await rescan(event.path);
+          if (event.path === ROOT) {
+            await ports.reloadIgnored();
+            await lookAtEverything();
+          } else await rescan(event.path);
           say(event.path, 'looked at everything');
         } else if (event.kind === 'command') {
           const known = base.commandResult(event.id);
@@ -237,8 +261,9 @@ export function createChangesetWorker(
         say(path, commits[i] ?? '');
       });
       if (unseenDeletes(changeset.events) > MANY_UNSEEN) {
-        // Only a look at everything tells whether this many are a move, a swapped mount or a delete; it also holds them.
-        await rescan(ROOT);
+        // Only a look at everything tells whether this many are a move, a swapped mount or a delete; it also holds them. One
+        // is enough for all that waited then.
+        if (!isOlderThanLook(changeset)) await lookAtEverything();
         return [...outcomes, ...changeset.events.map(({ path }) => ({ path, outcome: 'looked at everything' }))];
       }
       const known = changeset.events.filter((event) => isKnown(event, base));

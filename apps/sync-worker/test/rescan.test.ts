@@ -1,7 +1,8 @@
 /** A look at everything: the folders that come next are listed while these are dealt with. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ROOT, relPath, type SyncEvent } from '@lazysync/event-model';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type TwoFolders, twoFolders } from './support/two-folders.ts';
 
 /** More than are listed at once. */
@@ -71,4 +72,40 @@ test('a move out of a folder that was listed ahead', async () => {
   expect(fs.readdirSync(path.join(pair.remote, LAST))).toEqual([]);
   expect(fs.readFileSync(path.join(pair.remote, FIRST, 'moved'), 'utf8')).toBe(LAST);
   expect(fs.readFileSync(path.join(pair.local, FIRST, 'moved'), 'utf8')).toBe(LAST);
+});
+
+describe('many deletes that nobody saw happening', () => {
+  const gone = (count: number, from = 0): SyncEvent[] =>
+    Array.from({ length: count }, (_one, n) => ({
+      kind: 'delete',
+      side: 'local',
+      path: relPath(`nothing ${from + n}`),
+      seen: false,
+    }));
+
+  test('one look at everything is enough for all jobs that waited then', async () => {
+    const counts = listings();
+    const published = Date.now() - 1;
+    await pair.workAt(published, ...gone(200));
+    expect(counts.get(ROOT)).toBe(1);
+    await pair.workAt(published, ...gone(200, 200));
+    expect(counts.get(ROOT)).toBe(1);
+  });
+
+  test('not for what was published later, or by another host, or by a clock that was set', async () => {
+    const counts = listings();
+    await pair.workAt(Date.now() - 1, ...gone(200));
+    await pair.workAt(Date.now() + 1, ...gone(200));
+    expect(counts.get(ROOT)).toBe(2);
+    const published = Date.now() - 1;
+    await pair.workAt(Date.now(), ...gone(200));
+    expect(counts.get(ROOT)).toBe(3);
+    const pushed: SyncEvent = { kind: 'modify', side: 'remote', path: relPath('x'), pushed: { kind: 'absent' } };
+    await pair.workAt(published, ...gone(200), pushed);
+    expect(counts.get(ROOT)).toBe(4);
+    const { now } = pair.ports;
+    Object.assign(pair.ports, { now: () => now() - 3_600_000 });
+    await pair.workAt(published, ...gone(200));
+    expect(counts.get(ROOT)).toBe(5);
+  });
 });

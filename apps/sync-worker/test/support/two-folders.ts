@@ -39,6 +39,8 @@ export interface TwoFolders {
   /** Hands one changeset over, then the `staged` ones that come of it, until nothing is left. */
   work(...events: SyncEvent[]): Promise<string[]>;
   workUntil(signal: AbortSignal, ...events: SyncEvent[]): Promise<string[]>;
+  /** One changeset that was published at that time, ms; what comes of it is left. */
+  workAt(at: number, ...events: SyncEvent[]): Promise<void>;
   change(side: Side, kind: ChangeKind, ...paths: string[]): Promise<string[]>;
   open(...paths: string[]): Promise<string[]>;
   rescan(): Promise<void>;
@@ -229,6 +231,9 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     free,
     work,
     workUntil,
+    workAt: async (at, ...events) => {
+      await worker.work({ v: 1, pair: 'test', at, events }, signal);
+    },
     change: (side, kind, ...paths) => work(...paths.map((at) => ({ kind, side, path: relPath(at) }) as const)),
     open: (...paths) => work(...paths.map((at) => ({ kind: 'access', side: 'local', path: relPath(at) }) as const)),
     rescan: async () => {
