@@ -107,7 +107,8 @@ export async function lookAhead(ports: PairPorts, tasks: readonly Task[]): Promi
   );
   const known = new Set(news);
   // Of many the looks are in flight at once anyway, and what is known of all of them is needed: they may go up together.
-  const meanwhile = news.length < LISTED ? news.filter((task) => isStagedMeanwhile(ports, task)) : [];
+  const many = Math.min(LISTED, ports.packs?.fewest ?? LISTED);
+  const meanwhile = news.length < many ? news.filter((task) => isStagedMeanwhile(ports, task)) : [];
   for (const task of meanwhile) askMeanwhile(ports, task);
   await Promise.all([
     lookAfresh(ports, pushed),
