@@ -200,7 +200,10 @@ export async function openPair(
 ): Promise<OpenOutcome> {
   fs.mkdirSync(config.state, { recursive: true, mode: 0o700 });
   const lock = takeLock(path.join(config.state, 'lock'));
-  if (lock === null) return { kind: 'refused', why: 'taken', message: `Another worker has the pair ${config.id}.` };
+  if (lock === null) {
+    headStart?.destroy();
+    return { kind: 'refused', why: 'taken', message: `Another worker has the pair ${config.id}.` };
+  }
   const base = openOrRenew(path.join(config.state, 'base.db'), log);
   // ORDER: whoever sees that somebody is at work must not read what an earlier start said last.
   base.setMeta('state', 'starting');

@@ -11,7 +11,6 @@ import {
   depthOf,
   type Entry,
   type Identity,
-  identityOf,
   isSameOrBelow,
   joinPath,
   nameOf,
@@ -19,15 +18,12 @@ import {
   parentOf,
   type RelPath,
   ROOT,
-  recordIdentity,
-  type Side,
-  sameIdentity,
 } from '@lazysync/event-model';
 import type { Listing, Replica } from '@lazysync/replica';
-import { massDelete } from './holds.ts';
 import { createListAhead, type ListAhead } from './list-ahead.ts';
 import { lookAt, newToRemote } from './look.ts';
 import { isQuickMake, type Made, makeMany } from './make-many.ts';
+import { createManyDeletes, type Gone, type ManyDeletes } from './many-deletes.ts';
 import type { PairPorts } from './ports.ts';
 import { replayJournal } from './replay-journal.ts';
 import { type PathSettler, type Seen, settling } from './settle-path.ts';
@@ -36,19 +32,13 @@ import { sideBySide } from './side-by-side.ts';
 const FOLDERS_AT_ONCE = 64;
 /** Names of both sides in them, more or less: all of what is listed is held until it was dealt with. */
 const NAMES_AT_ONCE = 20_000;
-/** Of those that were listed ahead: small steps, so that the first ones are there at once. */
+/** Nobody knows yet how full they are; and those that were listed ahead are there at once in small steps. */
 const FIRST_AT_ONCE = 16;
 const BOTH: Cause = { side: 'both', hydrate: false };
 
 interface Later {
   readonly path: RelPath;
   readonly seen: Seen;
-}
-
-/** Something that the base knows, and that is gone on one side or on both. */
-interface Gone extends Later {
-  readonly seen: { readonly remote: Entry };
-  readonly goneHere: boolean;
 }
 
 interface Asked {
@@ -76,11 +66,12 @@ function entriesOf(listing: Listing | undefined): ReadonlyMap<string, Entry> {
   return listing?.kind === 'listing' ? new Map(listing.names.map(({ name, entry }) => [name, entry])) : new Map();
 }
 
-/** Folders that are as full as these were. */
+/** Folders, if they are as full as these were; carefully, since the first ones may be no measure. */
 function widthAfter(folders: number, listings: readonly Listing[]): number {
   let names = 1;
   for (const one of listings) if (one.kind === 'listing') names += one.names.length;
-  return Math.min(FOLDERS_AT_ONCE, Math.max(1, Math.floor((folders * NAMES_AT_ONCE) / names)));
+  const most = Math.min(FOLDERS_AT_ONCE, Math.max(FIRST_AT_ONCE, 2 * folders));
+  return Math.min(most, Math.max(1, Math.floor((folders * NAMES_AT_ONCE) / names)));
 }
 
 export interface RescanProgress {
@@ -90,12 +81,13 @@ export interface RescanProgress {
 
 export interface Rescan {
   (root: RelPath): Promise<void>;
-  /** A whole root was emptied, and that was a mistake: what the other side still has is new there. */
-  readonly bringAllBack: (lost: Side) => Promise<void>;
+  readonly bringAllBack: ManyDeletes['bringAllBack'];
 }
 
 export function createRescan(ports: PairPorts, settler: PathSettler, progress: (now: RescanProgress) => void): Rescan {
   const { base } = ports;
+  const manyDeletes = createManyDeletes(ports, settler, (folder) => rescan(folder));
+
   function reportUnsyncable(listing: Listing | undefined, replica: Replica, met: Set<RelPath>): void {
     if (listing?.kind !== 'listing') return;
     for (const name of listing.unsyncable) {
@@ -132,54 +124,6 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     const entries = await ports.remote.look(listed);
     const now = new Map(listed.map((path, i) => [path, entries[i]]));
     return gone.map((one) => ({ ...one, seen: { remote: now.get(one.path) ?? one.seen.remote } }));
-  }
-
-  /**
-   * Deletes that nobody saw happening are held when there are many. Answers with those that a person rejected: these
-   * are brought back here.
-   */
-  async function askForMany(deletes: readonly Gone[]): Promise<RelPath[]> {
-    const kept: RelPath[] = [];
-    const all = base.counts().entries;
-    for (const lost of ['local', 'remote'] as const) {
-      const paths = deletes
-        .filter(({ seen, goneHere }) => (seen.remote.kind === 'absent') !== goneHere && goneHere === (lost === 'local'))
-        .map((one) => one.path);
-      const count = paths.reduce((sum, path) => sum + 1 + (base.hasBelow(path) ? base.below(path).length : 0), 0);
-      const hold = massDelete(lost, paths, count, all);
-      if (hold === null || ports.holds.require(hold) === 'approve') continue;
-      await bringBack(lost, paths);
-      ports.holds.close(hold);
-      kept.push(...paths);
-    }
-    return kept;
-  }
-
-  /** As if the base had never known them: what one side still has is new there. A stub has no content to bring back. */
-  async function bringBack(lost: Side, paths: readonly RelPath[]): Promise<void> {
-    const seen = await ports[lost].look(paths);
-    const gone = paths.filter((_path, i) => seen[i]?.kind === 'absent');
-    const changes: BaseChange[] = gone.map((path) => ({ kind: 'forget', path }));
-    if (lost === 'remote') {
-      const why = 'its file is gone from the remote, and the delete was rejected';
-      const message = `This stub leads nowhere: ${why}.`;
-      const rows = gone.flatMap((path) => [...base.below(path), ...[base.get(path)].filter((row) => row !== null)]);
-      const stubs = rows.filter((row) => row.kind === 'file' && row.form === 'stub');
-      const here = await ports.local.look(stubs.map(({ path }) => path));
-      // Another stub that was moved there stands for something else, which may be in the trash.
-      const own = stubs.filter((row, i) => sameIdentity(identityOf(here[i] ?? ABSENT), recordIdentity(row)));
-      for (const { path } of own) {
-        changes.push({ kind: 'put', record: { kind: 'residual', path, side: 'local', why } });
-        base.putProblem({ code: 'failed', path, side: 'remote', message }, ports.now());
-      }
-    }
-    // CRASH: all of them are forgotten at once. After half of them the rest would be too few to be asked about, and would
-    // be deleted after all.
-    base.record(changes, []);
-    for (const path of gone) {
-      await settler.settle(path, BOTH);
-      if (base.get(path)?.kind === 'directory') await rescan(path);
-    }
   }
 
   async function settleAll(all: readonly Later[]): Promise<void> {
@@ -224,7 +168,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     let done = 0;
     let total = 0;
     const level: RelPath[] = [root];
-    let width = ahead === null ? FOLDERS_AT_ONCE : FIRST_AT_ONCE;
+    let width = FIRST_AT_ONCE;
     let next: Asked | null = null;
     while (level.length > 0) {
       const chunk = level.splice(0, next?.count ?? width);
@@ -299,18 +243,12 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       progress({ done, total });
     }
     const gone = await seenOneByOne(deletes.sort((a, b) => depthOf(b.path) - depthOf(a.path)));
-    const kept = new Set(await askForMany(gone));
+    const kept = new Set(await manyDeletes.ask(gone));
     await settleAll(gone.filter(({ path }) => !kept.has(path)));
     await mendProblems(root, cameBy);
     progress({ done: total, total });
     base.record([{ kind: 'repointed', path: root }], []);
   }
 
-  const bringAllBack = (lost: Side): Promise<void> =>
-    bringBack(
-      lost,
-      base.children(ROOT).map(({ path }) => path),
-    );
-
-  return Object.assign(rescan, { bringAllBack });
+  return Object.assign(rescan, { bringAllBack: manyDeletes.bringAllBack });
 }

@@ -60,7 +60,7 @@ test('of full folders few are listed at once', async () => {
   });
   await pair.rescan();
   // The root does not tell how full they are; after that 400 names for each, of both sides.
-  expect(calls.slice(0, 2)).toEqual([1, 64]);
+  expect(calls.slice(0, 2)).toEqual([1, 16]);
   expect(Math.max(...calls.slice(2))).toBeLessThan(60);
   expect(calls.reduce((sum, one) => sum + one)).toBe(1 + FOLDERS.length);
 });

@@ -64,6 +64,8 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
   let timer: { cancel(): void } | undefined;
   let pulse: { cancel(): void } | undefined;
   let chokidar: HintSource | undefined;
+  /** It has come to its first rest: what happens before that, it takes for what was there. */
+  let tells = false;
   /** One switch after the other. */
   let switching: Promise<void> = Promise.resolve();
   let stopped = false;
@@ -140,8 +142,10 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
       ...ignored,
     });
     chokidar = made;
+    tells = false;
     try {
       await made.start();
+      tells = true;
     } catch (error) {
       if (chokidar === made) chokidar = undefined;
       await made.stop();
@@ -181,7 +185,7 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
   };
 
   return {
-    uses: () => (chokidar === undefined ? 'inotify' : 'chokidar and inotify'),
+    uses: () => (chokidar === undefined || !tells ? 'inotify' : 'chokidar and inotify'),
     async start() {
       await inotify.start();
       if (!later) await decide();

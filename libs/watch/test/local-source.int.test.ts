@@ -398,10 +398,13 @@ describe('auto goes on without chokidar', () => {
     timers.advance(5 * ROUND_MS);
     expect(source.uses()).toBe('inotify');
     timers.advance(2 * ROUND_MS);
-    await until(() => source.uses() === 'chokidar and inotify', 'chokidar is back');
-    expect(ears.lost).toEqual([]);
-    ears.clear();
+    // RACE: what is written the moment it is said to be back is told by it.
+    const end = Date.now() + 60_000;
+    for (let turn = 0; source.uses() === 'inotify' && Date.now() < end; turn++)
+      await (turn < 100 ? undefined : new Promise(setImmediate));
     write(21, 22);
+    expect(source.uses()).toBe('chokidar and inotify');
+    expect(ears.lost).toEqual([]);
     await until(
       () => ears.hints.filter((hint) => hint.path === 'f21' && hint.kind === 'create').length >= 2,
       'both tell',
