@@ -81,6 +81,8 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
   const { base } = ports;
   /** Paths that are being brought to rest right now: a folder waits for what is in it, never the other way round, too. */
   const settling = new Set<RelPath>();
+  /** Folders that were a problem, and whether they are at rest by now. */
+  const lookedInto = new Map<RelPath, boolean>();
 
   const { perform, carryOut, putBack, report, hasOpen, closeOpen } = createPerformer(ports, hooks);
 
@@ -135,6 +137,45 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     return removed;
   }
 
+  /**
+   * At rest, and no problem any more. A folder that was one is looked into: what happened in it meanwhile was passed over.
+   * False: it has to be alone for that.
+   */
+  async function mended(path: RelPath, beside: boolean): Promise<boolean> {
+    if (lookedInto.has(path)) {
+      lookedInto.set(path, true);
+      return true;
+    }
+    if (base.get(path)?.kind === 'directory' && base.isProblem(path)) {
+      if (beside) return false;
+      lookedInto.set(path, false);
+      try {
+        await hooks.rescan(path);
+        if (lookedInto.get(path) !== true) return true;
+      } finally {
+        lookedInto.delete(path);
+      }
+    }
+    // CRASH: last, so that the next try looks into it, too.
+    base.clearProblem(path);
+    return true;
+  }
+
+  /** Its folder is nowhere: neither is what was the matter with it, unless something still lies there. */
+  async function passedOver(path: RelPath): Promise<string> {
+    if (base.isProblem(path) && base.get(path) === null) {
+      const here = await lookAt(ports.local, path);
+      const there = await lookAt(ports.remote, path);
+      if (here.kind === 'absent' && there.kind === 'absent') base.clearProblem(path);
+    }
+    return 'its folder is not synced';
+  }
+
+  function leaveOut(path: RelPath): string {
+    base.clearProblem(path);
+    return 'ignored';
+  }
+
   /** Everything below in the base, deepest first. */
   async function settleBelow(path: RelPath): Promise<void> {
     const rows = [...base.below(path)].sort((a, b) => depthOf(b.path) - depthOf(a.path));
@@ -177,7 +218,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
   async function settle(path: RelPath, cause: Cause, seen: Seen = {}): Promise<string> {
     let known = seen;
     if (!hasFolder(path) && !ports.ignored(path, false)) {
-      if (!(await ensureParent(path))) return 'its folder is not synced';
+      if (!(await ensureParent(path))) return await passedOver(path);
       // Its folder may have been moved here by that, with what is in it.
       known = {};
     }
@@ -198,7 +239,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
 
   async function settleOne(path: RelPath, cause: Cause, seen: Seen, beside: boolean): Promise<string | null> {
     if (path === '') return 'the root stays as it is';
-    if (ports.ignored(path, false)) return 'ignored';
+    if (ports.ignored(path, false)) return leaveOut(path);
     const open = await closeOpen(path);
     if (open !== null) return open;
     let { asked, ...first }: Seen = seen;
@@ -213,7 +254,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
       const plan = await plannedFrom(ports, known, turn === 0 ? cause : { ...cause, side: 'both' }, asked);
       const { decision: decided, view } = plan;
       asked = undefined;
-      if (folderIn(view) && ports.ignored(path, true)) return 'ignored';
+      if (folderIn(view) && ports.ignored(path, true)) return leaveOut(path);
       const apart = decided.kind === 'children-first' && childrenDone ? keepApart(view, ports.policy) : null;
       const decision = apart ?? decided;
       if (beside && reachesOut(decision, view)) return null;
@@ -233,7 +274,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
           throw new Error('the planner still needs something');
         case 'nothing':
           base.record(decision.changes, []);
-          base.clearProblem(path);
+          if (!(await mended(path, beside))) return null;
           return acts.length === 0 ? decision.why : acts.join(', then ');
         case 'download':
           hooks.download(path, decision);
@@ -282,8 +323,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
           if (decision.step.kind === 'make-stub' || decision.step.kind === 'dehydrate') afterStub(path, view.remote);
           await afterStep(decision);
           if (decision.again) continue;
-          base.clearProblem(path);
-          return acts.join(', then ');
+          return (await mended(path, beside)) ? acts.join(', then ') : null;
         }
       }
     }

@@ -24,7 +24,6 @@ import {
   type RemoteScanner,
   type Rewatched,
   type Scanner,
-  type ScanResult,
   type Settle,
   stillWritingIn,
   stubTimesIn,
@@ -38,6 +37,7 @@ import { createLook, type Look } from './look.ts';
 import { followNewFolders } from './new-folders.ts';
 import type { Outbox } from './outbox.ts';
 import { createScanAgain } from './scan-again.ts';
+import { createScanTrouble } from './scan-trouble.ts';
 import { followServed } from './served.ts';
 import { createWarmStage } from './warm-stage.ts';
 
@@ -171,15 +171,9 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     if (!postponed()) scanAgain[side].lost();
   };
 
-  /** A scan's trouble is worth a line when it begins and when it ends, not at each round. */
-  const troubleOf = (side: 'local' | 'remote'): ((result: ScanResult) => void) => {
-    let last: string | null = null;
-    return ({ problem, published }) => {
-      if (problem !== null && last === null) log.warn({ side, problem }, 'could not be scanned');
-      if (problem === null && last !== null) log.info({ side }, 'is scanned again');
-      if (published > 0) log.debug({ side, published }, 'a scan found changes');
-      last = problem;
-    };
+  const troubles = {
+    local: createScanTrouble('local', options.warned, log),
+    remote: createScanTrouble('remote', options.warned, log),
   };
 
   const warm = createWarmStage({
@@ -249,12 +243,11 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   /** One for each folder of either side, and those of chokidar. */
   const watchesFor = (folders: number): number => folders * (source.uses() === 'inotify' ? 2 : 3);
 
-  const tellLocal = troubleOf('local');
   const localScan: Scanner = createLocalScan({
     root: options.local,
     timers,
     done: (result) => {
-      tellLocal(result);
+      troubles.local.heard(result);
       // Of those that were gone when their turn came nothing is told.
       timers.after(LISTING_TOLD, () => ownListings.clear());
       const known = directories();
@@ -284,7 +277,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   const remoteScan: RemoteScanner = createRemoteScan({
     timers,
     cacheMs: probe.listingCacheMs,
-    done: troubleOf('remote'),
+    done: (result) => troubles.remote.heard(result),
     intervalMs: () => everyMs(),
     inRounds: () => options.remoteScanMs === null && (!probe.seesAllChanges || blind.remote.any()) && !served.now,
     ports: {
@@ -407,7 +400,14 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   return {
     facts: () => ({
       scan: { ...remoteScan.facts(), everyMs: everyMs(), pushed: served.now },
-      warnings: [blind.local.warning(), blind.remote.warning(), options.need.warning()].filter((one) => one !== null),
+      warnings: [
+        blind.local.warning(),
+        blind.remote.warning(),
+        options.need.warning(),
+        troubles.local.warning(),
+        // That it does not answer is the state of the pair.
+        endpoint.state() === 'up' ? troubles.remote.warning() : null,
+      ].filter((one) => one !== null),
     }),
     look: createLook({ source, remote, localScan, remoteScan, settle, outbox, cacheMs: probe.listingCacheMs, timers }),
     async stop() {

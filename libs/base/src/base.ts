@@ -109,6 +109,7 @@ export interface BaseReader {
   version(): number;
   transfers(): readonly Transfer[];
   problems(): readonly StoredProblem[];
+  isProblem(path: RelPath): boolean;
   conflicts(): readonly StoredConflict[];
   /** The newest `limit` acts after `after`, oldest first; of one path, or of all. The last 20,000 are kept. */
   acts(query: { readonly path?: RelPath; readonly after?: number; readonly limit: number }): readonly LoggedAct[];

@@ -4,6 +4,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { errnoOf } from './errno.ts';
 
 /**
  * For the command line of Node: V8's own way of giving memory back marks all that is held again and again while nothing
@@ -46,6 +47,16 @@ function collector(): () => void {
   return () => collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }
 
+/** Bytes. null: no descriptor is left to ask the kernel with. */
+function held(): number | null {
+  try {
+    return process.memoryUsage.rss();
+  } catch (error) {
+    if (errnoOf(error) === null) throw error;
+    return null;
+  }
+}
+
 export function keepMemorySmall(): MemoryKeeper {
   const collect = collector();
   let pause = PAUSE_MS;
@@ -59,7 +70,8 @@ export function keepMemorySmall(): MemoryKeeper {
   let looked = performance.now();
   let atWork = looked;
   const timer = setInterval(() => {
-    const before = process.memoryUsage.rss();
+    const before = held();
+    if (before === null) return;
     const now = performance.now();
     const spent = process.cpuUsage(used);
     if (spent.user + spent.system > (now - looked) * 1_000 * REST_SHARE) atWork = now;
@@ -79,7 +91,7 @@ export function keepMemorySmall(): MemoryKeeper {
     used = process.cpuUsage();
     cost = (user + system) / 1_000;
     last = performance.now();
-    left = process.memoryUsage.rss();
+    left = held() ?? before;
     const isLittle = left > before * 0.9;
     if (afterWork) inVain = isLittle;
     const patience = isLittle ? Math.min(Math.max(pause, PAUSE_MS) * 2, LONGEST_PAUSE_MS) : PAUSE_MS;

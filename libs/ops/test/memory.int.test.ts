@@ -55,3 +55,23 @@ test('what it needed while it was at work it gives back when it rests, though it
   expect(most).toBeGreaterThan(300 << 20);
   expect(left).toBeLessThan(most / 2);
 });
+
+test('no file descriptor is left to ask with: the process goes on', () => {
+  const source = `
+import fs from 'node:fs';
+import { keepMemorySmall } from ${JSON.stringify(new URL('../src/memory.ts', import.meta.url).href)};
+keepMemorySmall();
+const taken = [];
+let why = '';
+while (why === '') try { taken.push(fs.openSync('/dev/null')); } catch (error) { why = error.code; }
+await new Promise((resolve) => setTimeout(resolve, 3_000));
+taken.forEach((fd) => fs.closeSync(fd));
+console.log(why);
+`;
+  const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', source];
+  const ran = spawnSync('sh', ['-c', 'ulimit -n 64 && exec "$0" "$@"', process.execPath, ...args], {
+    encoding: 'utf8',
+    timeout: 55_000,
+  });
+  expect([ran.stdout, ran.stderr]).toEqual(['EMFILE\n', '']);
+});

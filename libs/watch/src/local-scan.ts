@@ -143,7 +143,7 @@ export function createLocalScan(options: LocalScanOptions): Scanner {
     someoneWaits = asked;
     const rootStat = statOf(root);
     if (rootStat === null || typeof rootStat === 'string') {
-      return { published: 0, problem: `the local folder: ${rootStat ?? 'gone'}` };
+      return { published: 0, problem: rootStat ?? 'it is gone' };
     }
     const next: RelPath[] = [ROOT];
     let published = 0;
@@ -152,8 +152,10 @@ export function createLocalScan(options: LocalScanOptions): Scanner {
       // ORDER: watched before it is listed, so that what comes later is told.
       await ports.rewatch([directory]);
       const names = namesIn(directory);
-      if (directory === ROOT && (typeof names === 'string' || !names?.includes(OWN_FOLDER))) {
-        return { published: 0, problem: 'the local folder is gone, unreadable, or another one lies in its place' };
+      if (directory === ROOT) {
+        if (typeof names === 'string') return { published: 0, problem: names };
+        if (!names?.includes(OWN_FOLDER))
+          return { published: 0, problem: 'it is gone, or another one lies in its place' };
       }
       if (names === null || typeof names === 'string') continue;
       const events = await scanDirectory(directory, names, rootStat.dev, next);

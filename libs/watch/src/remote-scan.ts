@@ -137,7 +137,7 @@ export function createRemoteScan(options: RemoteScanOptions): RemoteScanner {
             rounds.touch(parentOf(listing.path), timers.now());
             continue;
           }
-          problem = listing.kind === 'gone' ? 'the remote folder is gone' : `the remote folder: ${listing.reason}`;
+          problem = listing.kind === 'gone' ? 'it is gone' : listing.reason;
           return;
         }
         for (const path of directoriesIn(listing)) {

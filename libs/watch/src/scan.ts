@@ -23,7 +23,10 @@ export interface Scanner {
 
 export interface ScanLoopOptions {
   readonly timers: Timers;
-  /** ms from the end of a scan to the start of the next; a scan that took longer than this waits as long as it took. */
+  /**
+   * ms from the end of a scan to the start of the next; a scan that took longer than this waits as long as it took. One
+   * that failed is tried again after 2 s, then less and less often, up to every 30 s.
+   */
   readonly intervalMs: (tookMs: number) => number;
   /** Rejects only for bugs and when the remote is offline. `asked`: somebody waits for the result. */
   readonly scan: (asked: boolean) => Promise<ScanResult>;
@@ -60,8 +63,8 @@ export function createScanLoop(options: ScanLoopOptions): Scanner {
     options.done?.(result);
     for (const tell of asking) tell(result);
     const took = timers.now() - began;
-    const pause = soon ? 0 : Math.max(intervalMs(took), took);
-    next(failures === 0 ? pause : Math.max(pause, Math.min(1_000 * 2 ** failures, LONGEST_BACKOFF_MS)));
+    const pause = failures === 0 ? intervalMs(took) : Math.min(1_000 * 2 ** failures, LONGEST_BACKOFF_MS);
+    next(soon && failures === 0 ? 0 : Math.max(pause, took));
   };
 
   const begin = (): void => {
