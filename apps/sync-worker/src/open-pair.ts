@@ -1,10 +1,10 @@
 /** Opens everything one pair needs: the flock that proves there is one worker, the base, both trees, the policy. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { conflictPath } from '@lazysync/action-table';
-import { type Base, BaseDamaged, openBase } from '@lazysync/base';
+import type { Base } from '@lazysync/base';
 import { anchorOf, type Policy, ROOT, type SyncEvent } from '@lazysync/event-model';
 import { flockExclusive, type Logger, systemClock } from '@lazysync/ops';
 import {
@@ -23,6 +23,7 @@ import { createHolds } from './holds.ts';
 import { createHydration, type HydrationPolicy } from './hydration.ts';
 import { createIgnoreRules } from './ignore-rules.ts';
 import { createListAhead } from './list-ahead.ts';
+import { anchorsOf, clientsOf, openOrRenew, slots } from './pair-base.ts';
 import type { PairPorts } from './ports.ts';
 import type { RemoteHeard } from './work-pair.ts';
 
@@ -81,29 +82,6 @@ function takeLock(file: string): number | null {
   return null;
 }
 
-/** A base that can not be read is set aside, never thrown away: the pair begins anew with a merge. */
-function openOrRenew(file: string, log: Logger): Base {
-  try {
-    return openBase(file);
-  } catch (error) {
-    if (!(error instanceof BaseDamaged)) throw error;
-    const aside = `${file}.damaged-${Date.now()}`;
-    for (const suffix of ['', '-wal', '-shm'])
-      if (fs.existsSync(file + suffix)) fs.renameSync(file + suffix, aside + suffix);
-    log.error({ err: error, aside }, 'the base was damaged: set aside, both sides are merged anew, nothing is deleted');
-    return openBase(file);
-  }
-}
-
-/** Today's anchor first, then those of a LOCAL that was moved: their stubs are still ours. */
-function anchorsOf(base: Base, local: string): readonly string[] {
-  const today = anchorOf(local);
-  const known = JSON.parse(base.meta('anchors') ?? '[]') as string[];
-  const all = [today, ...known.filter((one) => one !== today)];
-  base.setMeta('anchors', JSON.stringify(all));
-  return all;
-}
-
 async function prepare(
   base: Base,
   replica: Replica,
@@ -140,25 +118,6 @@ async function answered<T>(
     await systemClock.sleep(RETRY_MS, signal);
     if (signal.aborted) return null;
   }
-}
-
-const CLIENTS = 'stage-clients';
-/** Older starts have nothing left any more. */
-const CLIENTS_KEPT = 200;
-
-function clientsOf(base: Base): readonly string[] {
-  return JSON.parse(base.meta(CLIENTS) ?? '[]') as string[];
-}
-
-function slots(base: Base): () => string {
-  const client = randomBytes(3).toString('hex');
-  // ORDER: written down before anything gets such a name.
-  base.setMeta(CLIENTS, JSON.stringify([...clientsOf(base), client].slice(-CLIENTS_KEPT)));
-  let count = 0;
-  return () => {
-    const stamp = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '').toLowerCase();
-    return `${stamp}-${client}-${++count}`;
-  };
 }
 
 /** Files below a new folder from which on it goes up as a whole: by then its rename has paid for itself. */

@@ -22,6 +22,7 @@ import { createRepeats, isKnown, isStale } from './pushed.ts';
 import { quickLap } from './quick-lap.ts';
 import { type PathSettler, type Seen, settling } from './settle-path.ts';
 import { sideBySide, type Work } from './side-by-side.ts';
+import { isWanted, tasksOf } from './tasks-of.ts';
 import type { Transfers } from './transfers.ts';
 import type { Uploads } from './uploads.ts';
 import { suitsWholeFolders, wholeFolders } from './whole-folders.ts';
@@ -42,29 +43,6 @@ const MANY_UNSEEN = 100;
 /** ms by which both clocks may differ over the same time before one of them counts as set. */
 const CLOCK_STEP = 1_000;
 const QUIET: Cause = { side: 'local', hydrate: false };
-
-/** The pair's policy on an opened stub. What the base does not know yet is looked at first. */
-function isWanted(ports: PairPorts, path: RelPath): boolean {
-  const row = ports.base.get(path);
-  return ports.hydration.wanted(path, row?.kind === 'file' ? row.remote.size : 0);
-}
-
-/** The net effect per path: events of one path are one look. */
-function tasksOf(events: readonly SyncEvent[], ports: PairPorts): Task[] {
-  const tasks = new Map<RelPath, Task>();
-  for (const event of events) {
-    if (event.kind === 'rescan' || event.kind === 'command' || event.kind === 'staged') continue;
-    const cause: Cause = { side: event.side, hydrate: event.kind === 'access' && isWanted(ports, event.path) };
-    let task = tasks.get(event.path);
-    if (task === undefined) tasks.set(event.path, (task = { path: event.path, cause }));
-    else {
-      const side = task.cause.side === cause.side ? cause.side : 'both';
-      task.cause = { side, hydrate: task.cause.hydrate || cause.hydrate };
-    }
-    if (event.kind !== 'access' && event.pushed !== undefined) task.pushed = event;
-  }
-  return [...tasks.values()];
-}
 
 export function createChangesetWorker(
   ports: PairPorts,

@@ -5,8 +5,11 @@
 export * from './clock.ts';
 export * from './deadline.ts';
 export * from './errno.ts';
+export * from './file-calls.ts';
 export * from './health-file.ts';
+export * from './inotify-calls.ts';
 export * from './keeper.ts';
+export { failed, onReadable, type Registration, type Result } from './libc.ts';
 export * from './locks.ts';
 export type { Logger, LogLevel } from './logger.ts';
 export * from './memory.ts';
@@ -16,4 +19,4 @@ export * from './passed-connections.ts';
 export * from './process-identity.ts';
 export * from './scope.ts';
 export * from './shutdown.ts';
-export * from './syscalls.ts';
+export * from './stat-calls.ts';

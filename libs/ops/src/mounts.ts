@@ -1,5 +1,6 @@
 /** Which file system a path lies on, from /proc/self/mountinfo: never touches the mount itself. */
 import { readFileSync } from 'node:fs';
+import { device } from './stat-calls.ts';
 
 export interface Mount {
   /** As in /proc/self/mounts: ext4, fuse.sshfs ... */
@@ -51,4 +52,13 @@ export function mountAmong(mounts: readonly Mount[], realPath: string): Mount | 
 
 export function mountOf(realPath: string): Mount | null {
   return mountAmong(parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')), realPath);
+}
+
+/** The type of the file system with this `st_dev`, or null. The numbers of network mounts are given again. */
+export function fileSystemOf(dev: bigint): string | null {
+  for (const mount of parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'))) {
+    const [major, minor] = (mount.device ?? '').split(':').map(Number);
+    if (major !== undefined && minor !== undefined && device(major, minor) === dev) return mount.fsType;
+  }
+  return null;
 }

@@ -59,14 +59,16 @@ export function runServer({ program, dir, socket }: ServerWish): ServerRun {
   child.unref();
   let code: number | null = null;
   let missing: string | null = null;
+  let crash = false;
   const exited = new Promise<void>((resolve) => {
     child.once('error', () => {
       missing = 'flock';
       code = 127;
       resolve();
     });
-    child.once('exit', (status) => {
+    child.once('exit', (status, signal) => {
       code = status ?? 128;
+      crash = signal !== null && CRASHES.has(signal);
       resolve();
     });
   });
@@ -76,7 +78,7 @@ export function runServer({ program, dir, socket }: ServerWish): ServerRun {
     exit: () => code,
     exited,
     output,
-    failure: () => describeFailure(program, missing, output()),
+    failure: () => describeFailure(program, missing, crash, output()),
     end: async (ms) => {
       if (code !== null) return true;
       child.kill('SIGTERM');
@@ -108,7 +110,9 @@ function tailOf(file: string, from: number): string[] {
 }
 
 const DAMAGED = /bad file format|append.only file|AOF|manifest|Wrong signature|\bRDB\b|short read|Unknown command/i;
-/** What it reads is trusted: a flipped length or a wrong type ends in a failed assertion. */
+/** What it reads is trusted: a flipped length or a wrong type ends in a failed assertion, or in one of these. */
+const CRASHES: ReadonlySet<NodeJS.Signals> = new Set(['SIGSEGV', 'SIGABRT', 'SIGBUS', 'SIGILL', 'SIGFPE']);
+/** Not all that it says then is among its last lines. */
 const CRASHED = /REDIS BUG REPORT|ASSERTION FAILED|crashed by signal|Redis \S+ crashed|check-system/i;
 const SURROUNDINGS =
   /No space left|Permission denied|Read-only file system|Input\/output error|Too many open files|Bad directive|FATAL CONFIG/i;
@@ -116,6 +120,7 @@ const SURROUNDINGS =
 function describeFailure(
   program: string,
   missing: string | null,
+  crash: boolean,
   lines: readonly string[],
 ): { message: string; isDamaged: boolean } {
   const text = lines.join('\n');
@@ -127,7 +132,7 @@ function describeFailure(
   }
   const surroundings = SURROUNDINGS.exec(text)?.[0];
   if (surroundings !== undefined) return { message: `Redis ended at its start: ${surroundings}.`, isDamaged: false };
-  if (CRASHED.test(text))
+  if (crash || CRASHED.test(text))
     return { message: 'Redis ended at its start: it crashed over what its file holds.', isDamaged: true };
   const errors = lines.filter((line) => / # /.test(line) && !/WARNING|Configuration loaded|oO0Oo/.test(line));
   const last = (errors.at(-1) ?? lines.at(-1) ?? 'it said nothing').replace(/^.* [#*] /, '');

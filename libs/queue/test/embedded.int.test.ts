@@ -245,3 +245,25 @@ test('killed servers are found dead at the next start, with the stale socket', a
   const redis = await start();
   expect(redis.notices).toEqual([]);
 });
+
+test('a server that crashes over its file, whatever its last words are, begins anew without it', async () => {
+  const before = await start();
+  await withClient(before, (client) => client.set('a', 'b'));
+  await before.stop();
+  const program = join(folder, 'crashing-redis-server');
+  // As one that crashed once more in the memory test of its own crash report.
+  const script = `#!/bin/sh
+if [ -n "$(ls ${folder}/appendonlydir 2>/dev/null)" ]; then
+  echo '=== REDIS BUG REPORT START: Cut & paste starting from here ==='
+  for i in $(seq 60); do echo "*** Preparing to test memory region $i"; done
+  kill -SEGV $$
+fi
+exec redis-server "$@"
+`;
+  await writeFile(program, script, { mode: 0o755 });
+  const made = await startEmbeddedRedis({ dir: folder, log: (line) => lines.push(line), program });
+  if (made.kind === 'failed') throw new Error(made.message);
+  started.push(made.redis);
+  expect(made.redis.notices.join()).toMatch(/was damaged and lies in .*Redis starts empty/);
+  expect(await withClient(made.redis, (client) => client.get('a'))).toBe(null);
+});

@@ -1,6 +1,14 @@
 /** An open file of a tree. Bytes always move through the thread pool: a local disk may be slow to answer for them. */
 import fs from 'node:fs';
-import { errnoOf, failed, setTimesOf, setTimesOfAsync, statDescriptor, statDescriptorAsync } from '@lazysync/ops';
+import {
+  errnoOf,
+  failed,
+  setDirect,
+  setTimesOf,
+  setTimesOfAsync,
+  statDescriptor,
+  statDescriptorAsync,
+} from '@lazysync/ops';
 import { FsError, type OpenFile, type RawStat } from './fs-port.ts';
 import { rawStat, rawStatx } from './raw-stat.ts';
 
@@ -14,11 +22,13 @@ export interface FileMode {
   /** Calls may be made at once (a local disk). */
   readonly atOnce: boolean;
   readonly reading: boolean;
+  /** Past the kernel's cache. */
+  readonly direct: boolean;
   /** Called when a call has come back, whatever with. */
   readonly answered: () => void;
 }
 
-export function openFile(fd: number, path: string, { atOnce, reading, answered }: FileMode): DiskFile {
+export function openFile(fd: number, path: string, { atOnce, reading, direct, answered }: FileMode): DiskFile {
   let open = true;
   const later = <T>(call: string, run: (callback: Callback<T>) => void): Promise<T> =>
     new Promise((resolve, reject) => {
@@ -36,12 +46,24 @@ export function openFile(fd: number, path: string, { atOnce, reading, answered }
     if (shown !== 'ENOSYS' && shown !== 'EINVAL') throw new FsError(shown, 'stat', path);
     return known();
   };
+  const read = (into: Uint8Array, at: number): Promise<number> =>
+    later('read', (done) => fs.read(fd, into, 0, into.length, at, done));
+  const readDirectly = async (into: Uint8Array, at: number): Promise<number> => {
+    try {
+      return await read(into, at);
+    } catch (error) {
+      // What lies behind this mount takes only whole blocks so.
+      if (!(error instanceof FsError && error.code === 'EINVAL')) throw error;
+      if (open) setDirect(fd, false);
+      return await read(into, at);
+    }
+  };
   return {
     fd,
     stat,
     // A disk of this host knows nothing better, and is asked at once.
     known: atOnce ? stat : known,
-    read: (into, at) => later('read', (done) => fs.read(fd, into, 0, into.length, at, done)),
+    read: direct ? readDirectly : read,
     async write(bytes, at) {
       for (let from = 0; from < bytes.length; ) {
         const start = from;

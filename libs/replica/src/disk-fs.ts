@@ -13,11 +13,13 @@ import {
   RENAME_NOREPLACE,
   type Result,
   STATX_BYTES,
+  setDirect,
   setTimes,
   statName,
   symlinkName,
   writersOf,
 } from '@lazysync/ops';
+import { createDirectReads } from './direct-reads.ts';
 import { AT_ONCE, type Calls, LATER } from './disk-calls.ts';
 import { openFile } from './disk-file.ts';
 import { createDiskRoot, type Opened } from './disk-root.ts';
@@ -86,8 +88,9 @@ export function createDiskFs(options: DiskOptions): DiskFs {
   const answered = (): void => {
     answers++;
   };
-  const READING = { atOnce: local, reading: true, answered };
-  const WRITING = { atOnce: local, reading: false, answered };
+  const READING = { atOnce: local, reading: true, direct: false, answered };
+  const WRITING = { atOnce: local, reading: false, direct: false, answered };
+  const isDirect = local ? (): boolean => false : createDirectReads();
   let turned = performance.now();
   let made = 0;
 
@@ -221,12 +224,16 @@ export function createDiskFs(options: DiskOptions): DiskFs {
   };
 
   /** Looks first: opening a fifo or a device may do something, whatever the flags. */
-  const openRegular = async (place: Place, path: string, access = O_RDONLY): Promise<number> => {
-    const { kind } = await statOf(place, path);
+  const openRegular = async (
+    place: Place,
+    path: string,
+    access = O_RDONLY,
+  ): Promise<{ readonly fd: number; readonly dev: bigint }> => {
+    const { kind, dev } = await statOf(place, path);
     if (kind === 'directory') throw new FsError('EISDIR', 'open', path);
     if (kind === 'symlink') throw new FsError('ELOOP', 'open', path);
     if (kind !== 'file') throw new FsError('ENXIO', 'open', path);
-    return await calls.open(place.at, access | O_NOFOLLOW | O_NONBLOCK);
+    return { fd: await calls.open(place.at, access | O_NOFOLLOW | O_NONBLOCK), dev };
   };
 
   return {
@@ -302,16 +309,19 @@ export function createDiskFs(options: DiskOptions): DiskFs {
         if (error !== null) throw new FsError(error, 'set atime', path);
       }),
     openRead: (path): Promise<OpenFile> =>
-      at('open', path, async (place) => openFile(await openRegular(place, path), path, READING)),
+      at('open', path, async (place) => {
+        const { fd, dev } = await openRegular(place, path);
+        return openFile(fd, path, { ...READING, direct: isDirect(dev) && setDirect(fd, true) === null });
+      }),
     reopen: (path): Promise<OpenFile> =>
-      at('open', path, async (place) => openFile(await openRegular(place, path, O_RDWR), path, WRITING)),
+      at('open', path, async (place) => openFile((await openRegular(place, path, O_RDWR)).fd, path, WRITING)),
     create: (path, mode): Promise<OpenFile> =>
       at('create', path, async (place) =>
         openFile(await calls.open(place.at, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode), path, WRITING),
       ),
     openForWriting: (path) =>
       at('open', path, async (place) => {
-        const file = openFile(await openRegular(place, path), path, READING);
+        const file = openFile((await openRegular(place, path)).fd, path, READING);
         try {
           return writersOf(file.fd);
         } finally {

@@ -46,7 +46,15 @@ export interface InotifyHub {
   open(ears: InotifyEars): InotifyPort | Errno;
 }
 
-const BUFFER_BYTES = 256 * 1024;
+const BUFFER_BYTES = 64 * 1024;
+/**
+ * Records that are held here until their turn comes, bytes. The kernel keeps 16,384 of them and drops all others: a burst is
+ * taken off its hands at once, and dealt with in turns that let everything else go on.
+ */
+const BACKLOG_BYTES = 4 << 20;
+/** Of one turn, ms; looked at after so many records. */
+const TURN_MS = 10;
+const BETWEEN_LOOKS = 32;
 /** Instances of a process. */
 const MOST = 16;
 
@@ -80,6 +88,10 @@ function openInstance(ended: (instance: Instance) => void): Instance | Errno {
   const listeners = new Map<number, Set<Tree>>();
   const early = createEarlyEvents();
   let registration: Registration | undefined;
+  const backlog: Buffer[] = [];
+  let records: Iterator<InotifyEvent, undefined> | undefined;
+  let held = 0;
+  let soon: NodeJS.Immediate | undefined;
 
   const dispatch = (event: InotifyEvent): void => {
     if ((event.mask & IN_Q_OVERFLOW) !== 0) {
@@ -93,13 +105,52 @@ function openInstance(ended: (instance: Instance) => void): Instance | Errno {
     if ((event.mask & IN_IGNORED) !== 0) listeners.delete(event.wd);
   };
 
+  const drain = (): void => {
+    while (held < BACKLOG_BYTES) {
+      const got = inotifyRead(fd, buffer);
+      if (failed(got)) throw new Error(`inotify can not be read: ${got}`);
+      if (got === 0) return;
+      backlog.push(Buffer.from(buffer.subarray(0, got)));
+      held += got;
+    }
+  };
+
+  const next = (): InotifyEvent | undefined => {
+    for (;;) {
+      const record = records?.next();
+      if (record?.done === false) return record.value;
+      const bytes = backlog.shift();
+      if (bytes === undefined) return undefined;
+      held -= bytes.length;
+      records = decodeInotify(bytes, bytes.length);
+    }
+  };
+
+  /** Answers whether there was any. */
+  const dealWith = (forMs: number): boolean => {
+    const end = performance.now() + forMs;
+    let count = 0;
+    for (let event = next(); event !== undefined; event = next()) {
+      dispatch(event);
+      if (++count % BETWEEN_LOOKS === 0 && performance.now() >= end) break;
+    }
+    for (const tree of [...trees]) tree.ears.taken();
+    return count > 0;
+  };
+
+  const work = (): void => {
+    clearImmediate(soon);
+    soon = undefined;
+    if (trees.size === 0) return;
+    drain();
+    // What came up to here has its turn, and what came meanwhile the next one.
+    if (dealWith(TURN_MS)) soon = setImmediate(work);
+  };
+
   const read = (): boolean => {
     if (trees.size === 0) return false;
-    const got = inotifyRead(fd, buffer);
-    if (failed(got)) throw new Error(`inotify can not be read: ${got}`);
-    for (const event of decodeInotify(buffer, got)) dispatch(event);
-    for (const tree of [...trees]) tree.ears.taken();
-    return got > 0;
+    drain();
+    return dealWith(Infinity);
   };
 
   /** ORDER: in the turn in which the number came back, or its next events would have nobody. */
@@ -128,6 +179,7 @@ function openInstance(ended: (instance: Instance) => void): Instance | Errno {
     ended(instance);
     registration?.close();
     registration = undefined;
+    clearImmediate(soon);
     // RACE: while a call with this descriptor hangs in a mount its number must not be given to another file; then
     // it stays open until the process ends.
     if (early.expected() === 0) closeSync(fd);
@@ -138,9 +190,7 @@ function openInstance(ended: (instance: Instance) => void): Instance | Errno {
     enter(ears) {
       const tree: Tree = { ears };
       trees.add(tree);
-      registration ??= onReadable(fd, () => {
-        read();
-      });
+      registration ??= onReadable(fd, work);
       // A mask that is given anew replaces the one that another tree has asked for.
       const wanted = (mask: number): number => (trees.size > 1 ? mask | IN_MASK_ADD : mask);
       return {

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,3 +78,26 @@ test.each([true, false])(
     expect(a.heard.hints.length).toBe(before);
   },
 );
+
+test('a burst of more than the kernel keeps is taken over before it is dealt with', async () => {
+  const { heard } = await watch(createInotifyHub(), folder, false);
+  const { onHint } = heard;
+  // Each takes its time: most of them come while others are dealt with.
+  heard.onHint = (hint) => {
+    for (const end = performance.now() + 0.3; performance.now() < end; );
+    onHint.call(heard, hint);
+  };
+  const source = `
+    const fs = require('node:fs');
+    let made = 0;
+    const some = () => {
+      for (let i = 0; i < 100; i++) fs.writeFileSync(${JSON.stringify(folder)} + '/f' + made++, 'x');
+      if (made < 10_000) setTimeout(some, 10);
+    };
+    some();`;
+  const maker = spawn(process.execPath, ['-e', source], { stdio: 'inherit' });
+  await new Promise((resolve) => maker.once('exit', resolve));
+  await vi.waitUntil(() => heard.hints.includes('f9999'), { timeout: 60_000 });
+  expect(heard.lost).toEqual([]);
+  expect(new Set(heard.hints).size).toBe(10_000);
+}, 90_000);

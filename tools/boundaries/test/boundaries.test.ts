@@ -21,7 +21,7 @@ const homes: Record<string, string> = {
   bullmq: 'libs/queue/src/',
   ioredis: 'libs/queue/src/',
   chokidar: 'libs/watch/src/',
-  koffi: 'libs/ops/src/syscalls.ts',
+  koffi: 'libs/ops/src/libc.ts',
   'node:sqlite': 'libs/base/src/',
 };
 

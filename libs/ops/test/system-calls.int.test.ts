@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   AT_FDCWD,
   errnoOf,
+  fileSystemOf,
   flockExclusive,
   inotifyAddWatch,
   inotifyAddWatchAsync,
@@ -200,6 +201,9 @@ describe('errnoOf', () => {
 it('finds the mount of a path', () => {
   expect(mountOf('/proc/self')?.fsType).toBe('proc');
   expect(mountOf(dir)).not.toBeNull();
+  expect(fileSystemOf(fs.statSync('/proc/self', { bigint: true }).dev)).toBe('proc');
+  expect(fileSystemOf(fs.statSync(dir, { bigint: true }).dev)).toBe(mountOf(dir)?.fsType);
+  expect(fileSystemOf(1n << 40n)).toBeNull();
 });
 
 it('tells whether a file is locked without taking the lock', () => {
