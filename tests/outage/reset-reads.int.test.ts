@@ -2,13 +2,18 @@
  * A connection that is reset while a file is read: what was read is what is there, or an error, whatever the mount's own
  * cache makes of it.
  */
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { createDiskFs, FsError } from '@lazysync/replica';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Lab } from '../e2e/support/lab.ts';
+import { hashFile } from '../e2e/support/trees.ts';
 import { noMounts, SlowRemote } from './support/slow-remote.ts';
 
+const CLI = path.resolve(import.meta.dirname, '../../apps/cli/src/main.ts');
 const SIZE = 8 << 20;
 const RANGE = 128 * 1024;
 const IN_FLIGHT = 24;
@@ -64,6 +69,34 @@ test.skipIf(noMounts !== null)(
       const when = SIZE * (0.1 + (0.7 * round) / ROUNDS);
       await expect.poll(() => slow.answers(), { timeout: 30_000 }).toBe(true);
       expect([round, await wrongRanges(`f${round}`, when)]).toEqual([round, []]);
+    }
+  },
+);
+
+test.skipIf(noMounts !== null)(
+  `downloads go on, and all copies are whole${noMounts === null ? '' : ` (skipped: ${noMounts})`}`,
+  { timeout: 300_000 },
+  async () => {
+    const names = Array.from({ length: 12 }, (_one, n) => `f${n}`);
+    for (const name of names) fs.writeFileSync(slow.b(name), randomBytes(3 << 20));
+    const lab = new Lab('reset', slow.remote);
+    try {
+      await lab.up();
+      const args = [CLI, 'get', ...names.map((name) => lab.l(name))];
+      const env = { ...process.env, XDG_STATE_HOME: lab.top, NO_COLOR: '1' };
+      // It ends when nothing is left but what failed, which is tried again by itself.
+      const getting = spawn(process.execPath, args, { env, stdio: 'ignore' });
+      const ended = once(getting, 'exit');
+      for (let times = 0; times < 8 && getting.exitCode === null; times++) {
+        slow.drop();
+        await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 800))]);
+      }
+      await ended;
+      const copies = (): number => names.filter((name) => fs.lstatSync(lab.l(name)).isFile()).length;
+      await expect.poll(copies, { timeout: 120_000 }).toBe(names.length);
+      for (const name of names) expect([name, hashFile(lab.l(name))]).toEqual([name, hashFile(slow.b(name))]);
+    } finally {
+      await lab.close();
     }
   },
 );

@@ -131,7 +131,7 @@ export async function fetchFile(order: FetchOrder, context: FetchContext): Promi
   try {
     outcome = await fetchInto(stage, under, order, context);
   } catch (error) {
-    outcome = await failed(error, isKept(under, order), order, context);
+    outcome = await failed(error, order, context);
   } finally {
     // ORDER: what is told beside is told before the answer, and no descriptor is closed under it.
     await under.keeper?.over().catch(() => undefined);
@@ -161,9 +161,8 @@ async function fetchInto(stage: string, under: Under, order: FetchOrder, context
   under.staged = staged;
   const { hash, bytes } = await copy(source, begun, before, under, order, context);
   const after = await source.stat();
-  // Where its connection was reset sshfs ends a file: of the same version what is there still counts.
-  if (bytes < before.size && heldStill(before, after) && isKept(under, order))
-    throw new FsError('EIO', 'read', order.path);
+  // Where its connection was reset sshfs ends a file: it is the same version, and what is there of it still counts.
+  if (bytes < before.size && heldStill(before, after)) throw new FsError('EIO', 'read', order.path);
   if (bytes !== before.size || !heldStill(before, after)) return staleBy(after, context);
   await staging(staged.truncate(before.size));
   await staging(staged.chmod(before.mode));
@@ -217,12 +216,7 @@ async function copy(
   return { hash: hash.digest('hex'), bytes };
 }
 
-async function failed(
-  error: unknown,
-  isKept: boolean,
-  order: FetchOrder,
-  context: FetchContext,
-): Promise<FetchOutcome> {
+async function failed(error: unknown, order: FetchOrder, context: FetchContext): Promise<FetchOutcome> {
   const { path } = order;
   if (error instanceof LeftOff) return { kind: 'left-off' };
   if (error instanceof Changed) return staleBy(error.now, context);
@@ -231,7 +225,7 @@ async function failed(
   if (!(error instanceof FsError)) throw error;
   if (!isElsewhere(error.code)) {
     const problem = readProblem('remote', path, error.code);
-    return { kind: isKept && problem.code === 'unreadable' ? 'broken-off' : 'failed', problem };
+    return { kind: problem.code === 'unreadable' ? 'broken-off' : 'failed', problem };
   }
   const saw: Entry = await entryOf(context.remote, path, await entryContext(context.remote, context.anchors));
   return { kind: 'stale', saw };

@@ -132,7 +132,7 @@ export type FetchOutcome =
   | { readonly kind: 'stale'; readonly saw: Entry }
   /** Nobody wanted it any more. */
   | { readonly kind: 'left-off' }
-  /** Reading failed on the way. The part that was told stays, and can be gone on with. */
+  /** It could not be read now. The part that was told, if any, stays, and can be gone on with. */
   | { readonly kind: 'broken-off'; readonly problem: Problem }
   | { readonly kind: 'failed'; readonly problem: Problem };
 

@@ -470,7 +470,7 @@ describe('fetch', () => {
     });
     expect(fs.readdirSync(`${local}/.lazysync/stage`)).toEqual([]);
     expect(await fetchFile(order, context({ remote: but({ openRead: failing('EIO') }) }))).toMatchObject({
-      kind: 'failed',
+      kind: 'broken-off',
       problem: { code: 'unreadable', side: 'remote' },
     });
   });

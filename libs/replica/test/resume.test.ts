@@ -190,10 +190,11 @@ describe('a download that was broken off', () => {
     expectWhole(again);
   });
 
-  it('before there is a part begins anew', async () => {
-    const { outcome } = await attempt({ until: RANGE, code: 'EOF' });
-    expect(outcome).toMatchObject({ kind: 'stale' });
+  it.each(['EOF', 'EIO'])('before there is a part begins anew, later (%s)', async (code) => {
+    const { outcome } = await attempt({ until: RANGE, code });
+    expect(outcome).toMatchObject({ kind: 'broken-off', problem: { code: 'unreadable', side: 'remote' } });
     expect(fs.existsSync(stage())).toBe(false);
+    expectWhole(await attempt({}));
   });
 
   it('by an error of the remote alone says so, and keeps the part', async () => {

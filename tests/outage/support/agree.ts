@@ -7,8 +7,10 @@ import { waitFor } from '../../e2e/support/wait-for.ts';
 
 export async function agree(lab: Lab, deadlineMs = 60_000): Promise<void> {
   await waitFor('rest', deadlineMs, () => {
-    expect(lab.status()).toMatchObject({ state: 'idle', queued: 0, transfers: 0, problems: 0, conflicts: 0, held: 0 });
-    return true;
+    const { state, queued, transfers, problems, conflicts, held } = lab.status();
+    if (state === 'idle' && queued + transfers + problems + conflicts + held === 0) return true;
+    const { out } = lab.run(['problems', '--local', lab.local]);
+    throw new Error(JSON.stringify({ state, queued, transfers, problems, conflicts, held, out }));
   });
   lab.wait(60);
   expect(differences(lab.local, lab.remote)).toEqual([]);
