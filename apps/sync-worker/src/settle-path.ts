@@ -15,6 +15,7 @@ import {
   type PathView,
   parentOf,
   type RelPath,
+  type RemotePrint,
   remotePrint,
   type Side,
   type StagedContent,
@@ -139,7 +140,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
 
   /**
    * At rest, and no problem any more. A folder that was one is looked into: what happened in it meanwhile was passed over.
-   * False: it has to be alone for that.
+   * What shall always be here may not have come. False: it has to be alone for that.
    */
   async function mended(path: RelPath, beside: boolean): Promise<boolean> {
     if (lookedInto.has(path)) {
@@ -156,7 +157,9 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
         lookedInto.delete(path);
       }
     }
-    // CRASH: last, so that the next try looks into it, too.
+    const row = base.get(path);
+    if (row?.kind === 'file' && row.form === 'stub' && base.isProblem(path)) wantAlways(path, row.remote);
+    // CRASH: last, so that the next try does the same.
     base.clearProblem(path);
     return true;
   }
@@ -200,10 +203,14 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     return `came back: ${nameOf(synced[0]?.name as RelPath)} in it is new`;
   }
 
+  function wantAlways(path: RelPath, remote: RemotePrint): void {
+    if (!ports.hydration.always(path, remote.size)) return;
+    hooks.download(path, { kind: 'download', remote, why: 'always wanted here' });
+  }
+
   /** A new stub that shall always be a copy. */
   function afterStub(path: RelPath, remote: Entry | undefined): void {
-    if (remote?.kind !== 'file' || !ports.hydration.always(path, remote.stat.size)) return;
-    hooks.download(path, { kind: 'download', remote: remotePrint(remote.stat), why: 'always wanted here' });
+    if (remote?.kind === 'file') wantAlways(path, remotePrint(remote.stat));
   }
 
   async function afterStep(decision: Extract<Decision, { kind: 'step' }>): Promise<void> {

@@ -1,9 +1,9 @@
 /** A side that can not be looked at for a while: what happens there meanwhile is done when it can be again. */
 import fs from 'node:fs';
 import path from 'node:path';
-import type { Entry, SyncEvent } from '@lazysync/event-model';
+import type { Entry, Problem, SyncEvent } from '@lazysync/event-model';
 import { relPath } from '@lazysync/event-model';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type TwoFolders, twoFolders } from './support/two-folders.ts';
 
 const BLIND: Entry = { kind: 'unknown', reason: 'EMFILE' };
@@ -114,4 +114,24 @@ test('a folder that can not be looked at while it is looked into again stays a p
   await again();
   expect(problems()).toEqual([]);
   expect(fs.existsSync(there('d/new'))).toBe(true);
+});
+
+test('what shall always be here, and could not be downloaded, is downloaded after all', async () => {
+  pair.ports.base.putPin('wanted');
+  for (const name of ['wanted', 'other']) fs.writeFileSync(there(name), name);
+  const { remote } = pair.ports;
+  const { fetch } = remote;
+  const problem: Problem = { code: 'no-permission', path: relPath('wanted'), side: 'remote', message: 'No.' };
+  Object.assign(remote, { fetch: async () => ({ kind: 'failed', problem }) });
+  await pair.rescan();
+  await vi.waitUntil(() => problems().length > 0);
+  expect(fs.lstatSync(here('wanted')).isSymbolicLink()).toBe(true);
+  Object.assign(remote, { fetch });
+  await again();
+  await vi.waitUntil(async () => {
+    await pair.work();
+    return fs.lstatSync(here('wanted')).isFile();
+  });
+  expect(problems()).toEqual([]);
+  expect(fs.lstatSync(here('other')).isSymbolicLink()).toBe(true);
 });
