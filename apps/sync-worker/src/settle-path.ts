@@ -140,7 +140,7 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
 
   /**
    * At rest, and no problem any more. A folder that was one is looked into: what happened in it meanwhile was passed over.
-   * What shall always be here may not have come. False: it has to be alone for that.
+   * A stub that shall be a copy is downloaded. False: it has to be alone for that.
    */
   async function mended(path: RelPath, beside: boolean): Promise<boolean> {
     if (lookedInto.has(path)) {
@@ -158,8 +158,10 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
       }
     }
     const row = base.get(path);
-    if (row?.kind === 'file' && row.form === 'stub' && base.isProblem(path)) wantAlways(path, row.remote);
-    // CRASH: last, so that the next try does the same.
+    // It stays one until the copy is there: what can not be downloaded is tried less and less often.
+    if (row?.kind === 'file' && row.form === 'stub' && base.isProblem(path) && wantAlways(path, row.remote))
+      return true;
+    // CRASH: last, so that the next try looks into it, too.
     base.clearProblem(path);
     return true;
   }
@@ -203,9 +205,11 @@ export function createSettler(ports: PairPorts, hooks: SettlerHooks): PathSettle
     return `came back: ${nameOf(synced[0]?.name as RelPath)} in it is new`;
   }
 
-  function wantAlways(path: RelPath, remote: RemotePrint): void {
-    if (!ports.hydration.always(path, remote.size)) return;
-    hooks.download(path, { kind: 'download', remote, why: 'always wanted here' });
+  /** False: it may be a stub. */
+  function wantAlways(path: RelPath, remote: RemotePrint): boolean {
+    const always = ports.hydration.always(path, remote.size);
+    if (always) hooks.download(path, { kind: 'download', remote, why: 'always wanted here' });
+    return always;
   }
 
   /** A new stub that shall always be a copy. */

@@ -18,14 +18,13 @@ const event = (kind: 'create' | 'modify' | 'delete', name: string): SyncEvent =>
   path: relPath(name),
 });
 const problems = (): string[] => pair.ports.base.problems().map((one) => one.path);
-/** As the retry of problems does it. */
-async function again(): Promise<void> {
-  const both = (at: string): SyncEvent[] => [
+/** As the retry of problems publishes it. */
+const retries = (): SyncEvent[] =>
+  problems().flatMap((at): SyncEvent[] => [
     { kind: 'modify', side: 'local', path: relPath(at) },
     { kind: 'modify', side: 'remote', path: relPath(at) },
-  ];
-  await pair.work(...problems().flatMap(both));
-}
+  ]);
+const again = (): Promise<string[]> => pair.work(...retries());
 
 beforeEach(async () => {
   blind = false;
@@ -126,6 +125,15 @@ test('what shall always be here, and could not be downloaded, is downloaded afte
   await pair.rescan();
   await vi.waitUntil(() => problems().length > 0);
   expect(fs.lstatSync(here('wanted')).isSymbolicLink()).toBe(true);
+  // While it is tried again it is still one: else each try would be taken for the first, and come two seconds later.
+  let tried = 0;
+  const { promise, resolve } = Promise.withResolvers<object>();
+  Object.assign(remote, { fetch: () => ++tried && promise });
+  await pair.workAt(Date.now(), ...retries());
+  expect([problems(), tried]).toEqual([['wanted'], 1]);
+  resolve({ kind: 'failed', problem });
+  await vi.waitUntil(() => pair.ports.base.transfers().length === 0);
+  expect(problems()).toEqual(['wanted']);
   Object.assign(remote, { fetch });
   await again();
   await vi.waitUntil(async () => {

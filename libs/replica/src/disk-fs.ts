@@ -224,16 +224,17 @@ export function createDiskFs(options: DiskOptions): DiskFs {
   };
 
   /** Looks first: opening a fifo or a device may do something, whatever the flags. */
-  const openRegular = async (
-    place: Place,
-    path: string,
-    access = O_RDONLY,
-  ): Promise<{ readonly fd: number; readonly dev: bigint }> => {
-    const { kind, dev } = await statOf(place, path);
-    if (kind === 'directory') throw new FsError('EISDIR', 'open', path);
-    if (kind === 'symlink') throw new FsError('ELOOP', 'open', path);
-    if (kind !== 'file') throw new FsError('ENXIO', 'open', path);
-    return { fd: await calls.open(place.at, access | O_NOFOLLOW | O_NONBLOCK), dev };
+  const lookedAt = async (place: Place, path: string): Promise<RawStat> => {
+    const stat = await statOf(place, path);
+    if (stat.kind === 'directory') throw new FsError('EISDIR', 'open', path);
+    if (stat.kind === 'symlink') throw new FsError('ELOOP', 'open', path);
+    if (stat.kind !== 'file') throw new FsError('ENXIO', 'open', path);
+    return stat;
+  };
+
+  const openRegular = async (place: Place, path: string, access = O_RDONLY): Promise<number> => {
+    await lookedAt(place, path);
+    return await calls.open(place.at, access | O_NOFOLLOW | O_NONBLOCK);
   };
 
   return {
@@ -310,18 +311,20 @@ export function createDiskFs(options: DiskOptions): DiskFs {
       }),
     openRead: (path): Promise<OpenFile> =>
       at('open', path, async (place) => {
-        const { fd, dev } = await openRegular(place, path);
-        return openFile(fd, path, { ...READING, direct: isDirect(dev) && setDirect(fd, true) === null });
+        // ORDER: asked before the file is open: that needs a descriptor, too, and may fail for want of one.
+        const wish = isDirect((await lookedAt(place, path)).dev);
+        const fd = await calls.open(place.at, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+        return openFile(fd, path, { ...READING, direct: wish && setDirect(fd, true) === null });
       }),
     reopen: (path): Promise<OpenFile> =>
-      at('open', path, async (place) => openFile((await openRegular(place, path, O_RDWR)).fd, path, WRITING)),
+      at('open', path, async (place) => openFile(await openRegular(place, path, O_RDWR), path, WRITING)),
     create: (path, mode): Promise<OpenFile> =>
       at('create', path, async (place) =>
         openFile(await calls.open(place.at, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode), path, WRITING),
       ),
     openForWriting: (path) =>
       at('open', path, async (place) => {
-        const file = openFile((await openRegular(place, path)).fd, path, READING);
+        const file = openFile(await openRegular(place, path), path, READING);
         try {
           return writersOf(file.fd);
         } finally {

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -332,4 +332,37 @@ describe.each(['local', 'mount'] as const)('disk-fs, mode %s', (mode) => {
     expect(await code(tree.readdir('closed'))).toBe('EACCES');
     fs.chmodSync(`${dir}/closed`, 0o700);
   });
+});
+
+it('a file that could not be opened for want of descriptors leaves none behind', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'lazysync-few-'));
+  fs.writeFileSync(path.join(folder, 'f'), 'f');
+  const source = `
+import fs from 'node:fs';
+import { createDiskFs } from ${JSON.stringify(new URL('../src/disk-fs.ts', import.meta.url).href)};
+const open = () => fs.readdirSync('/proc/self/fd').length;
+const said = [];
+for (let spare = 0; spare < 8; spare++) {
+  const disk = createDiskFs({ root: ${JSON.stringify(folder)}, mode: 'mount' });
+  const before = open();
+  const taken = [];
+  try { for (;;) taken.push(fs.openSync('/dev/null')); } catch {}
+  for (const fd of taken.splice(0, spare)) fs.closeSync(fd);
+  let how = 'opened';
+  try { await (await disk.openRead('f')).close(); } catch (error) { how = error.code; }
+  disk.close();
+  for (const fd of taken) fs.closeSync(fd);
+  said.push([how, open() - before]);
+}
+console.log(JSON.stringify(said));
+`;
+  const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', source];
+  const ran = spawnSync('sh', ['-c', 'ulimit -n 64 && exec "$0" "$@"', process.execPath, ...args], {
+    encoding: 'utf8',
+  });
+  fs.rmSync(folder, { recursive: true });
+  expect(ran.stderr).toBe('');
+  const said = JSON.parse(ran.stdout) as [string, number][];
+  expect(new Set(said.map(([how]) => how))).toEqual(new Set(['EMFILE', 'opened']));
+  expect(said.map(([, left]) => left)).toEqual(said.map(() => 0));
 });
