@@ -101,6 +101,8 @@ test.skipIf(without !== null)(
     lab.wait();
     expect(lab.status()).toMatchObject({ state: 'idle', problems: 0, held: 0, conflicts: 0 });
     expect(differences(lab.local, lab.remote)).toEqual([]);
+    // ORDER: comparing reads every stub, which downloads it by way of the stage.
+    lab.wait();
     for (const root of [lab.local, lab.remote]) expect(filesUnder(path.join(root, '.lazysync/stage'))).toEqual([]);
   },
 );

@@ -110,10 +110,11 @@ export class Stage {
     this.#problems = shown.problems;
     // ORDER: looked at before anything is judged: reading a stub's text and its file is taken for an open, now and then.
     this.#leftOvers = this.#leftOver();
-    // On a busy machine Redis may answer later than `status` waits for it.
-    this.#status = await waitFor('an answer of Redis', 120_000, () => {
+    // On a busy machine Redis may answer later than `status` waits for it; and what stays a problem is tried again now and then,
+    // which is a job of its own.
+    this.#status = await waitFor('a status at rest', 120_000, () => {
       const status = lab.status();
-      return status.redis === 'up' ? status : null;
+      return status.redis === 'up' && status.state === 'idle' ? status : null;
     });
   }
 
