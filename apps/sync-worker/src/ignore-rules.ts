@@ -11,6 +11,8 @@ const LIMIT = 1 << 20;
 
 export interface IgnoreRules {
   readonly ignored: (path: RelPath, directory: boolean) => boolean;
+  /** All patterns that count now. */
+  readonly patterns: () => readonly string[];
   /** Reads the file anew; true when the rules have changed. Rejects with RemoteOffline. */
   reload(): Promise<boolean>;
 }
@@ -22,6 +24,7 @@ export function createIgnoreRules(
   localRoot: string,
 ): IgnoreRules {
   let shared = '';
+  const patterns = (): string[] => [...own, ...shared.split(/\r?\n/)];
   let rules = createIgnore(own);
 
   async function read(): Promise<string> {
@@ -38,11 +41,12 @@ export function createIgnoreRules(
 
   return {
     ignored: (at, directory) => rules(at, directory),
+    patterns,
     async reload() {
       const now = await read();
       if (now === shared) return false;
       shared = now;
-      rules = createIgnore([...own, ...now.split(/\r?\n/)]);
+      rules = createIgnore(patterns());
       return true;
     },
   };

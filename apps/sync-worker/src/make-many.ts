@@ -25,13 +25,20 @@ export function isQuickMake(decision: Decision): decision is Extract<Decision, {
   return step.kind === 'make-stub' || (step.kind === 'make-directory' && step.side === 'local');
 }
 
-/** Answers with the paths at which something else was found. Folders come before what is in them. */
+export interface ManyMade {
+  /** Paths at which something else was found. */
+  readonly again: readonly RelPath[];
+  /** What was written down. */
+  readonly changes: readonly BaseChange[];
+}
+
+/** Folders come before what is in them. */
 export async function makeMany(
   ports: PairPorts,
   settler: Pick<PathSettler, 'afterStub' | 'noteChange'>,
   made: readonly Made[],
   written: readonly BaseChange[],
-): Promise<RelPath[]> {
+): Promise<ManyMade> {
   const again: RelPath[] = [];
   const acts: Act[] = [];
   const changes = [...written];
@@ -54,5 +61,5 @@ export async function makeMany(
   });
   if (acts.length > 0) settler.noteChange();
   ports.base.record(changes, [], acts, ports.now());
-  return again;
+  return { again, changes };
 }

@@ -239,16 +239,18 @@ export async function openPair(
   ahead?.widen();
   turnAnchor('remote');
   base.clearProblem(ROOT);
+  const policy = policyOf(config, there.probe.fsType);
   const ports: PairPorts = {
     pair: config.id,
     base,
     local,
     remote: there.probe.foldsCase ? withExactNames(remote) : remote,
-    policy: policyOf(config, there.probe.fsType),
+    policy,
     now: () => Date.now(),
     slot: slots(base),
     clients: () => new Set(clientsOf(base)),
     ignored: rules.ignored,
+    rules: () => JSON.stringify([policy, rules.patterns()]),
     reloadIgnored: () => rules.reload(),
     publish,
     uuids: { local: here.uuid, remote: there.uuid },

@@ -48,6 +48,8 @@ export interface PairPorts {
   /** The middle parts of all names that this base's starts have given. */
   readonly clients: () => ReadonlySet<string>;
   readonly ignored: (path: RelPath, directory: boolean) => boolean;
+  /** What of this decisions hang on: what is ignored, and the policy. */
+  readonly rules: () => string;
   /** Reads the shared ignore file anew; true when the rules have changed. */
   readonly reloadIgnored: () => Promise<boolean>;
   /** Appends to this pair's own lane. */

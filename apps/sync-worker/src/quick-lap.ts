@@ -69,6 +69,6 @@ export async function quickLap(
       said.set(path, `${decision.step.kind} in local (${decision.why})`);
     }
   }
-  for (const path of await makeMany(ports, settler, made, changes)) said.delete(path);
+  for (const path of (await makeMany(ports, settler, made, changes)).again) said.delete(path);
   return said;
 }

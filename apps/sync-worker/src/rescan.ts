@@ -3,6 +3,7 @@
  * Listings of many folders are in flight at once; what only has to be made in local is made and written down in batches.
  */
 import { planPath } from '@lazysync/action-table';
+import type { Seal } from '@lazysync/base';
 import {
   ABSENT,
   type BaseChange,
@@ -19,13 +20,14 @@ import {
   type RelPath,
   ROOT,
 } from '@lazysync/event-model';
-import type { Listing, Replica } from '@lazysync/replica';
+import type { DirectoryQuery, Listing, Replica } from '@lazysync/replica';
 import { createListAhead, type ListAhead } from './list-ahead.ts';
 import { lookAt, newToRemote } from './look.ts';
 import { isQuickMake, type Made, makeMany } from './make-many.ts';
 import { createManyDeletes, type Gone, type ManyDeletes } from './many-deletes.ts';
 import type { PairPorts } from './ports.ts';
 import { replayJournal } from './replay-journal.ts';
+import { type LookedInto, type Seals, sealsIn } from './seals.ts';
 import { type PathSettler, type Seen, settling } from './settle-path.ts';
 import { sideBySide } from './side-by-side.ts';
 
@@ -42,9 +44,21 @@ interface Later {
 }
 
 interface Asked {
-  /** Of folders. */
-  readonly count: number;
+  readonly seals: readonly (Seal | null)[];
   readonly listings: Promise<readonly Listing[]>;
+}
+
+interface SealedFolder {
+  readonly path: RelPath;
+  readonly names: number;
+}
+
+function sameSeal(a: Seal | null, b: Seal): boolean {
+  return a !== null && a.local === b.local && a.remote === b.remote;
+}
+
+function queryOf(path: RelPath, known: string | undefined): DirectoryQuery {
+  return known === undefined ? { path } : { path, known };
 }
 
 /** What a listing says of a name that it does not hold. */
@@ -151,11 +165,55 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
   }
 
   /** The folders that come next are listed while these are dealt with: that is two processes' work. */
-  function askRemote(folders: readonly RelPath[]): Asked {
-    const listings = ports.remote.list(folders.map((path) => ({ path })));
+  function askRemote(folders: readonly RelPath[], seals: Seals): Asked {
+    const known = folders.map((path) => seals.of(path));
+    const listings = ports.remote.list(folders.map((path, i) => queryOf(path, known[i]?.remote)));
     // Whoever takes it hears of it.
     listings.catch(() => undefined);
-    return { count: folders.length, listings };
+    return { seals: known, listings };
+  }
+
+  /** Of folders that are not what they were on both sides: `same` says nothing of names, so that side is asked once more. */
+  async function insteadOfSame(replica: Replica, listings: readonly Listing[]): Promise<readonly Listing[]> {
+    const same = listings.filter(({ kind }) => kind === 'same').map(({ path }) => path);
+    if (same.length === 0) return listings;
+    const now = new Map((await replica.list(same.map((path) => ({ path })))).map((one) => [one.path, one]));
+    return listings.map((one) => now.get(one.path) ?? one);
+  }
+
+  /** Of each folder, as it was asked for: is it as it was sealed, or else what is in it? */
+  async function lookInto(chunk: readonly RelPath[], asked: Asked, seals: Seals, troubled: ReadonlySet<RelPath>) {
+    const rows = chunk.map((path, i) => ((asked.seals[i] ?? null) === null ? base.children(path) : null));
+    const [here, there] = await Promise.all([
+      ports.local.list(
+        chunk.map((path, i) => ({
+          ...queryOf(path, asked.seals[i]?.local),
+          stubs: () => stubsAmong(rows[i] ?? base.children(path), troubled),
+        })),
+      ),
+      asked.listings,
+    ]);
+    const listings = [...here, ...there];
+    const sealed: SealedFolder[] = [];
+    const others: number[] = [];
+    chunk.forEach((path, i) => {
+      const seal = asked.seals[i] ?? null;
+      const holds = seal !== null && here[i]?.kind === 'same' && there[i]?.kind === 'same';
+      // RACE: it may have been asked for before the step that came last.
+      if (holds && sameSeal(seals.of(path), seal)) sealed.push({ path, names: seal.names });
+      else others.push(i);
+    });
+    const pick = (all: readonly Listing[]): Listing[] => others.map((i) => all[i] as Listing);
+    const [local, remote] = await Promise.all([
+      insteadOfSame(ports.local, pick(here)),
+      insteadOfSame(ports.remote, pick(there)),
+    ]);
+    const open = others.map((i, at): LookedInto => {
+      const path = chunk[i] as RelPath;
+      const known = rows[i] ?? base.children(path);
+      return { path, here: local[at], there: remote[at], rows: new Map(known.map((row) => [row.path, row])) };
+    });
+    return { sealed, open, listings };
   }
 
   async function walk(root: RelPath, ahead: ListAhead | null): Promise<void> {
@@ -167,38 +225,42 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     const cameBy = (path: RelPath): boolean => (troubled.has(path) ? met.has(path) : folders.has(parentOf(path)));
     let done = 0;
     let total = 0;
+    const seals = sealsIn(ports, troubled);
     const level: RelPath[] = [root];
     let width = FIRST_AT_ONCE;
     let next: Asked | null = null;
     while (level.length > 0) {
-      const chunk = level.splice(0, next?.count ?? width);
-      const known = chunk.map((dir) => base.children(dir));
-      const [here, there] = await Promise.all([
-        ports.local.list(chunk.map((path, i) => ({ path, stubs: stubsAmong(known[i] ?? [], troubled) }))),
-        ahead === null ? (next ?? askRemote(chunk)).listings : ahead.take(chunk),
-      ]);
+      const chunk = level.splice(0, next?.seals.length ?? width);
+      const asked = ahead === null ? (next ?? askRemote(chunk, seals)) : { seals: [], listings: ahead.take(chunk) };
+      const { sealed, open, listings } = await lookInto(chunk, asked, seals, troubled);
       if (ahead === null) {
-        width = widthAfter(chunk.length, [...here, ...there]);
-        next = level.length > 0 ? askRemote(level.slice(0, width)) : null;
+        width = widthAfter(chunk.length, listings);
+        next = level.length > 0 ? askRemote(level.slice(0, width), seals) : null;
       }
       const made: Made[] = [];
       const changes: BaseChange[] = [];
       const later: Later[] = [];
       const inside: RelPath[] = [];
-      chunk.forEach((dir, i) => {
+      const unsettled = new Set<RelPath>();
+      for (const { path: dir, names } of sealed) {
         folders.add(dir);
-        reportUnsyncable(here[i], ports.local, met);
-        reportUnsyncable(there[i], ports.remote, met);
-        const local = entriesOf(here[i]);
-        const remote = entriesOf(there[i]);
-        const rows = new Map(known[i]?.map((row) => [row.path, row]));
+        total += names;
+        done += names;
+        inside.push(...base.folders(dir).map((name) => joinPath(dir, name)));
+      }
+      for (const { path: dir, here, there, rows } of open) {
+        folders.add(dir);
+        reportUnsyncable(here, ports.local, met);
+        reportUnsyncable(there, ports.remote, met);
+        const local = entriesOf(here);
+        const remote = entriesOf(there);
         const isNew = newToRemote(ports, remote.values());
         const paths = new Set<RelPath>(rows.keys());
         for (const name of local.keys()) paths.add(joinPath(dir, name));
         for (const name of remote.keys()) paths.add(joinPath(dir, name));
         for (const path of paths) {
           const name = dir === '' ? path : path.slice(dir.length + 1);
-          const seen = { local: local.get(name) ?? missing(here[i]), remote: remote.get(name) ?? missing(there[i]) };
+          const seen = { local: local.get(name) ?? missing(here), remote: remote.get(name) ?? missing(there) };
           if (ports.ignored(path, seen.local.kind === 'directory' || seen.remote.kind === 'directory')) continue;
           total++;
           if (troubled.has(path)) met.add(path);
@@ -219,6 +281,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
           if (decision.kind === 'nothing' && !isGone) {
             changes.push(...decision.changes);
             done++;
+            if (decision.changes.length > 0) unsettled.add(dir);
           } else if (isQuickMake(decision)) {
             made.push({ step: decision.step, view, why: decision.why });
           } else if (seen.local.kind === 'absent' || seen.remote.kind === 'absent') {
@@ -226,13 +289,23 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
             const one = { path, seen: { remote: seen.remote }, goneHere: seen.local.kind === 'absent' };
             (view.base === null ? later : deletes).push(one);
           } else later.push({ path, seen: { remote: seen.remote } });
+          if (decision.kind !== 'nothing' && !isQuickMake(decision)) unsettled.add(dir);
           const folder = seen.local.kind === 'directory' || seen.remote.kind === 'directory';
           const onOneSide = view.base === null || view.base.kind === 'residual';
           if (folder && (onOneSide || seen.local.kind === seen.remote.kind)) inside.push(path);
         }
-      });
-      later.push(...(await makeMany(ports, settler, made, changes)).map((path) => ({ path, seen: {} })));
+      }
+      const outcome = await makeMany(ports, settler, made, changes);
+      for (const path of outcome.again) {
+        unsettled.add(parentOf(path));
+        later.push({ path, seen: {} });
+      }
       done += made.length;
+      // ORDER: before anything else in them is changed, which breaks a seal.
+      seals.give(
+        open.filter(({ path }) => !unsettled.has(path)),
+        outcome.changes,
+      );
       await settleAll(later);
       done += later.length;
       // What stays on one side only is looked into, too: something that is to be synced may have come into it.

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { BaseDamaged, type BaseReader, openBaseReader } from '@lazysync/base';
-import { type Anchors, anchorOf, type RelPath } from '@lazysync/event-model';
+import { type Anchors, anchorOf, joinPath, type RelPath } from '@lazysync/event-model';
 import { errnoOf } from '@lazysync/ops';
 import type { Probe } from '@lazysync/replica';
 
@@ -120,8 +120,5 @@ export function probeIn(
 
 /** Stubs directly in a local directory, as the base has them. */
 export function stubsIn(reader: BaseReader, directory: RelPath): RelPath[] {
-  return reader
-    .children(directory)
-    .filter((row) => row.kind === 'file' && row.form === 'stub')
-    .map((row) => row.path);
+  return reader.stubs(directory).map((name) => joinPath(directory, name));
 }

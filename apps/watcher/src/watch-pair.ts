@@ -38,6 +38,7 @@ import { followNewFolders } from './new-folders.ts';
 import type { Outbox } from './outbox.ts';
 import { createScanAgain } from './scan-again.ts';
 import { createScanTrouble } from './scan-trouble.ts';
+import { createSealedFolders } from './sealed-folders.ts';
 import { followServed } from './served.ts';
 import { createWarmStage } from './warm-stage.ts';
 
@@ -243,6 +244,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   /** One for each folder of either side, and those of chokidar. */
   const watchesFor = (folders: number): number => folders * (source.uses() === 'inotify' ? 2 : 3);
 
+  const sealed = createSealedFolders(options.local, () => base.reader());
   const localScan: Scanner = createLocalScan({
     root: options.local,
     timers,
@@ -262,6 +264,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     intervalMs: (tookMs) => (blind.local.any() || blind.remote.any() ? blindInterval(tookMs) : SCAN_LOCAL),
     ports: {
       children: (directory) => base.reader().children(directory),
+      unchanged: (directory) => sealed.unchanged(directory),
       rewatch: async (paths) => {
         const answer = blind.local.asked(paths, await source.rewatch(paths));
         for (const path of paths) if (!blind.local.has(path)) ownListings.add(path);
@@ -289,6 +292,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       },
       list: (queries) => endpoint.list(queries),
       children: (directory) => base.reader().children(directory),
+      sealed: (directory) => base.reader().seal(directory)?.remote ?? null,
       baseVersion: () => base.reader().version(),
       directories,
       rewatch: (paths) => rewatchRemote(paths),
@@ -429,6 +433,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       await endpoint.close();
       const ending = Promise.all([remoteScan.stop(), localScan.stop(), source.stop()]);
       await withDeadline(ending, 1_000, 'sources and scans end');
+      sealed.close();
     },
   };
 }

@@ -82,6 +82,14 @@ export interface LoggedAct extends Act {
   readonly at: number;
 }
 
+/** Digests of a folder's two listings when all of its names were in agreement: while both are the same, they still are. */
+export interface Seal {
+  readonly local: string;
+  readonly remote: string;
+  /** How many, for people. */
+  readonly names: number;
+}
+
 export interface PageQuery {
   /** The last row of the page before. */
   readonly after?: { readonly folder: boolean; readonly name: string };
@@ -104,6 +112,11 @@ export interface BaseReader {
   /** As `counts`, of what lies below. */
   countsBelow(path: RelPath): Counts;
   directories(): readonly RelPath[];
+  /** Names of the folders directly below; those of stubs. */
+  folders(path: RelPath): readonly string[];
+  stubs(path: RelPath): readonly string[];
+  /** It falls with any row directly below, and where something is moved. */
+  seal(path: RelPath): Seal | null;
   counts(): Counts;
   /** Another number than before once anybody else has written. */
   version(): number;
@@ -150,6 +163,10 @@ export interface Base extends BaseReader {
   ): void;
   /** All that `act` writes is one transaction. */
   together(act: () => void): void;
+  /** Of a folder that has a row (or the root), in the state that its rows are in now. */
+  putSeal(path: RelPath, seal: Seal): void;
+  /** What all decisions hang on beside rows and what is seen; seals from under another one fall. */
+  keepSealsUnder(policy: string): void;
   putPin(pattern: string): void;
   dropPin(pattern: string): void;
   putTransfer(transfer: Transfer): void;

@@ -6,7 +6,7 @@ import {
   type StatementResultingChanges,
   type StatementSync,
 } from 'node:sqlite';
-import { SCHEMA, SCHEMA_VERSION, UPGRADE_FROM_1 } from './schema.ts';
+import { SCHEMA, SCHEMA_VERSION, UPGRADE_FROM_1, UPGRADE_FROM_2 } from './schema.ts';
 
 export type Db = DatabaseSync;
 export interface Statement {
@@ -48,6 +48,7 @@ export function openDatabase(file: string, access: 'write' | 'read'): Db {
     const change = new Map([
       [0, SCHEMA],
       [1, UPGRADE_FROM_1],
+      [2, UPGRADE_FROM_2],
     ]).get(version);
     if (change !== undefined && access === 'write')
       db.exec(`BEGIN; ${change} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);

@@ -17,7 +17,7 @@ import {
 import type { BaseReader, Counts, Intent, LoggedAct, StoredConflict, StoredProblem, Transfer } from './base.ts';
 import { decodeJson } from './json.ts';
 import { type Db, type Input, lazyStatement, openDatabase, type Statement } from './open.ts';
-import { COLUMNS, fromRow, type Row, toCell } from './row.ts';
+import { COLUMNS, fromRow, KIND, type Row, toCell } from './row.ts';
 
 type NamedRow = Row & { readonly path: string; readonly name: string };
 
@@ -88,6 +88,12 @@ export function createReader(db: Db): ReaderCore {
     'SELECT e.kind, count(*) AS n, sum(e.l_size) AS l, sum(e.r_size) AS r FROM dir d JOIN entry e ON e.dir = d.id';
   const countRows = prepare(`${COUNT} WHERE ${NOT_OWN} GROUP BY e.kind`);
   const countBelow = prepare(`${COUNT} WHERE d.path = ? OR (d.path >= ? AND d.path < ?) GROUP BY e.kind`);
+  const namesOfKind = prepare(
+    'SELECT e.name FROM dir d JOIN entry e ON e.dir = d.id WHERE d.path = ? AND e.kind = ? ORDER BY e.name',
+  );
+  const namesOf = (path: RelPath, kind: number): string[] =>
+    (namesOfKind.all(path, kind) as unknown as { name: string }[]).map(({ name }) => name);
+  const sealOf = prepare('SELECT local, remote, names FROM seal WHERE dir = (SELECT id FROM dir WHERE path = ?)');
   const pageOf = (folders: boolean): Statement =>
     prepare(
       `SELECT e.name, ${E_COLUMNS} FROM dir d JOIN entry e ON e.dir = d.id
@@ -122,6 +128,12 @@ export function createReader(db: Db): ReaderCore {
       all<{ path: string }>(`SELECT d.path FROM dir d WHERE ${NOT_OWN} ORDER BY d.path`).map(
         (row) => row.path as RelPath,
       ),
+    folders: (path) => namesOf(path, KIND.directory),
+    stubs: (path) => namesOf(path, KIND.stub),
+    seal: (path) => {
+      const row = sealOf.get(path) as { local: string; remote: string; names: bigint } | undefined;
+      return row === undefined ? null : { ...row, names: Number(row.names) };
+    },
     withIdentity: (identity) =>
       named(byInode.all(toCell(identity.ino))).filter((record) => sameIdentity(recordIdentity(record), identity)),
     withRemoteIdentity: (identity) =>

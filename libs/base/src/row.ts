@@ -1,7 +1,7 @@
 /** A base record as one row, and back. */
 import type { BaseRecord, Identity, RelPath } from '@lazysync/event-model';
 
-const KIND = { directory: 0, stub: 1, copy: 2, symlink: 3, residual: 4 } as const;
+export const KIND = { directory: 0, stub: 1, copy: 2, symlink: 3, residual: 4 } as const;
 const RACY = 1;
 const FROM_LOCAL = 2;
 const REMOTE_RACY = 4;

@@ -2,7 +2,13 @@
  * Rows hang on directory ids, so that moving a directory of a thousand files rewrites one row, and names are stored
  * once. Tombstones are ordinary rows whose path lies in the remote's trash: a move out of the trash is a move.
  */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
+
+const SEAL =
+  'CREATE TABLE seal (dir INTEGER PRIMARY KEY, local TEXT NOT NULL, remote TEXT NOT NULL, names INTEGER NOT NULL);';
+
+/** Version 2 knew no seals: folders get theirs when they are looked into. */
+export const UPGRADE_FROM_2 = SEAL;
 
 /** Version 1 knew no identities of the remote: what it holds goes on, and rows that are written anew get theirs. */
 export const UPGRADE_FROM_1 = `
@@ -10,6 +16,7 @@ ALTER TABLE entry ADD COLUMN r_dev INTEGER;
 ALTER TABLE entry ADD COLUMN r_ino INTEGER;
 ALTER TABLE entry ADD COLUMN r_birth INTEGER;
 CREATE INDEX entry_by_remote_inode ON entry (r_ino) WHERE r_ino IS NOT NULL;
+${UPGRADE_FROM_2}
 `;
 
 export const SCHEMA = `
@@ -36,5 +43,6 @@ CREATE INDEX act_by_path ON act (path);
 CREATE TABLE pin (pattern TEXT PRIMARY KEY);
 CREATE TABLE command (id TEXT PRIMARY KEY, result TEXT NOT NULL);
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+${SEAL}
 INSERT INTO dir (id, path) VALUES (1, '');
 `;

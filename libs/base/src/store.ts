@@ -12,6 +12,8 @@ function notRoot(path: RelPath): void {
   if (path === '') throw new Error('the root is no entry of the base');
 }
 
+const SEALED_UNDER = 'sealed-under';
+
 /** Older acts are forgotten. */
 const ACTS_KEPT = 20_000;
 
@@ -47,6 +49,14 @@ export function openBase(file: string): Base {
   const moveDirs = prepare(
     'UPDATE dir SET path = ? || substr(path, length(?) + 1) WHERE path = ? OR (path >= ? AND path < ?)',
   );
+  const addSeal = prepare(
+    'INSERT OR REPLACE INTO seal (dir, local, remote, names) SELECT id, ?, ?, ? FROM dir WHERE path = ?',
+  );
+  const dropSeal = prepare('DELETE FROM seal WHERE dir = ?');
+  const dropSealsBelow = prepare(
+    'DELETE FROM seal WHERE dir IN (SELECT id FROM dir WHERE path = ? OR (path >= ? AND path < ?))',
+  );
+  const dropSeals = prepare('DELETE FROM seal');
   const addTombstone = prepare('INSERT INTO tombstone (path, trashed) VALUES (?, ?)');
   const originalOf = prepare('SELECT path FROM tombstone WHERE trashed = ?');
   const dropTombstones = prepare('DELETE FROM tombstone WHERE trashed = ? OR (trashed >= ? AND trashed < ?)');
@@ -84,16 +94,21 @@ export function openBase(file: string): Base {
     if (lastDir?.path === path) return lastDir;
     const row = findDir.get(path) as { id: number } | undefined;
     const id = row === undefined ? addDir.run(path).lastInsertRowid : row.id;
+    // Who asks is about to change a row in it.
+    dropSeal.run(id);
     const hasFolders = anyDirBelow.get(...rangeBelow(path)) !== undefined;
     return (lastDir = { path, id, hasFolders });
   };
   const dropRow = (path: RelPath): void => {
     const dir = findDir.get(parentOf(path)) as { id: number } | undefined;
-    if (dir !== undefined) dropEntry.run(dir.id, nameOf(path));
+    if (dir === undefined) return;
+    dropEntry.run(dir.id, nameOf(path));
+    dropSeal.run(dir.id);
   };
   const dropBelow = (path: RelPath): void => {
     lastDir = null;
     rows.clear();
+    dropSealsBelow.run(path, ...rangeBelow(path));
     dropRowsBelow.run(path, ...rangeBelow(path));
     if (path !== '') dropDirs.run(path, ...rangeBelow(path));
   };
@@ -123,8 +138,13 @@ export function openBase(file: string): Base {
     const led = ledTo(from);
     forget(to);
     const dir = findDir.get(parentOf(from)) as { id: number } | undefined;
-    if (dir !== undefined) moveRow.run(dirOf(parentOf(to)).id, nameOf(to), dir.id, nameOf(from));
+    if (dir !== undefined) {
+      moveRow.run(dirOf(parentOf(to)).id, nameOf(to), dir.id, nameOf(from));
+      dropSeal.run(dir.id);
+    }
     const range = [from, ...rangeBelow(from)] as const;
+    // Its stubs lead elsewhere now.
+    dropSealsBelow.run(...range);
     moveDirs.run(to, from, ...range);
     moveMoved.run(to, from, ...range);
     if (led !== from || !isOwn(to)) addMoved.run(to, led);
@@ -158,6 +178,7 @@ export function openBase(file: string): Base {
         break;
       case 'leads':
         addMoved.run(change.path, change.to);
+        dropSealsBelow.run(change.path, ...rangeBelow(change.path));
         break;
       case 'repointed':
         dropMoved.run(change.path, ...rangeBelow(change.path));
@@ -242,6 +263,18 @@ export function openBase(file: string): Base {
       });
       for (const slot of cleared) for (const known of [open, over]) known.delete(slot);
       for (const intent of left) keep({ ...intent, over: true });
+    },
+    putSeal: (path, { local, remote, names }) => {
+      // Whoever changes a row from here on has to ask anew.
+      lastDir = null;
+      addSeal.run(local, remote, names, path);
+    },
+    keepSealsUnder: (policy) => {
+      if (onFile.meta(SEALED_UNDER) === policy) return;
+      transaction(() => {
+        dropSeals.run();
+        addMeta.run(SEALED_UNDER, policy);
+      });
     },
     putPin: (pattern) => {
       pins = null;

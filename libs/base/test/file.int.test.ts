@@ -122,6 +122,7 @@ test('a base of version 1 goes on with all that it knows', () => {
   base.close();
   // As version 1 was.
   const old = new DatabaseSync(file);
+  old.exec('DROP TABLE seal');
   old.exec('DROP INDEX entry_by_remote_inode');
   for (const column of ['r_dev', 'r_ino', 'r_birth']) old.exec(`ALTER TABLE entry DROP COLUMN ${column}`);
   old.exec('PRAGMA user_version = 1');
@@ -132,6 +133,20 @@ test('a base of version 1 goes on with all that it knows', () => {
   const known = { ...directory('d', 1), remote: identity };
   again.record([{ kind: 'put', record: known }], []);
   expect(again.withRemoteIdentity(identity)).toEqual([known]);
+  again.close();
+});
+
+test('a base of version 2 goes on with all that it knows', () => {
+  const base = openBase(file);
+  base.record([{ kind: 'put', record: directory('d', 1) }], []);
+  base.close();
+  const old = new DatabaseSync(file);
+  old.exec('DROP TABLE seal; PRAGMA user_version = 2');
+  old.close();
+  const again = openBase(file);
+  expect(again.below(at(''))).toEqual([directory('d', 1)]);
+  again.putSeal(at('d'), { local: 'l', remote: 'r', names: 0 });
+  expect(again.seal(at('d'))).toEqual({ local: 'l', remote: 'r', names: 0 });
   again.close();
 });
 

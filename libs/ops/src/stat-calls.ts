@@ -52,6 +52,29 @@ export function decodeStatx(buffer: Buffer): Statx {
   };
 }
 
+/** Times before 1970: the nanoseconds still count upwards. */
+function putTime(buffer: Buffer, at: number, ns: bigint): void {
+  const rest = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+  buffer.writeBigInt64LE((ns - rest) / 1_000_000_000n, at);
+  buffer.writeUInt32LE(Number(rest), at + 8);
+}
+
+/** The inverse of decodeStatx, but for `nlink`, `uid` and `atimeNs`; what it does not write stays as it was. */
+export function encodeStatx(
+  stat: Pick<Statx, 'mode' | 'size' | 'dev' | 'ino' | 'mtimeNs' | 'ctimeNs' | 'birthNs'>,
+  into: Buffer,
+): void {
+  into.writeUInt16LE(stat.mode, 28);
+  into.writeBigUInt64LE(stat.ino, 32);
+  into.writeBigUInt64LE(BigInt(stat.size), 40);
+  putTime(into, 80, stat.birthNs);
+  putTime(into, 96, stat.ctimeNs);
+  putTime(into, 112, stat.mtimeNs);
+  const { dev } = stat;
+  into.writeUInt32LE(Number(((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n)), 136);
+  into.writeUInt32LE(Number((dev & 0xffn) | ((dev >> 12n) & 0xffffff00n)), 140);
+}
+
 /** What an open descriptor shows, fetched anew from a network mount's server. */
 export function statDescriptor(fd: number): Result<Statx> {
   const c = libc();
@@ -94,10 +117,7 @@ function writeTime(buffer: Buffer, at: number, ns: bigint | 'now' | undefined): 
     buffer.writeBigInt64LE(ns === 'now' ? UTIME_NOW : UTIME_OMIT, at + 8);
     return;
   }
-  // Times before 1970: the nanoseconds still count upwards.
-  const rest = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-  buffer.writeBigInt64LE((ns - rest) / 1_000_000_000n, at);
-  buffer.writeBigInt64LE(rest, at + 8);
+  putTime(buffer, at, ns);
 }
 
 function timesOf(times: Times): Buffer {

@@ -1,7 +1,7 @@
 /** lstat of all names of one open directory. */
-import { hash } from 'node:crypto';
 import fsp from 'node:fs/promises';
 import { decodeStatx, errnoOf, STATX_BYTES, statName } from '@lazysync/ops';
+import { digestOfPrints, type NamePrint, printOf } from './folder-print.ts';
 import type { RawName, RawStat, ScannedDirectory, ScannedName } from './fs-port.ts';
 import { isOwnFolder, isStageName } from './own-names.ts';
 import { rawStat, rawStatx } from './raw-stat.ts';
@@ -13,34 +13,11 @@ import { rawStat, rawStatx } from './raw-stat.ts';
 const QUICK = 1;
 const PARALLEL = 16;
 
-// Where statx puts things: see linux/stat.h.
-const MODE = 28;
-
-const SIZE = 40;
-const SIZE_END = 48;
-
-const CTIME = 96;
-const MTIME = 112;
-const MTIME_END = 128;
-const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
-const S_IFLNK = 0o120000;
-
-/** What counts of a stat, straight from the kernel's bytes: at rest this is all that is ever made of most of them. */
-function printOf(buffer: Buffer): string {
-  const kind = buffer.readUInt16LE(MODE) & S_IFMT;
-  // A directory's own times tell of its names, which its own listing shows.
-  if (kind === S_IFDIR) return buffer.toString('latin1', MODE, SIZE);
-  // Arming a stub moves its ctime.
-  if (kind === S_IFLNK) return buffer.toString('latin1', MODE, SIZE_END) + buffer.toString('latin1', MTIME, MTIME_END);
-  return buffer.toString('latin1', MODE, SIZE_END) + buffer.toString('latin1', CTIME, MTIME_END);
-}
-
 /** On a disk of this host: no thread is needed, and nothing is decoded while nothing has changed. */
 export function scanAtOnce(fd: number, path: string, names: readonly RawName[]): ScannedDirectory {
   const all = Buffer.allocUnsafe(names.length * STATX_BYTES);
   const failures = new Map<number, string>();
-  let text = '';
+  const prints: NamePrint[] = [];
   for (let at = 0; at < names.length; at++) {
     const { name, utf8 } = names[at] as RawName;
     // A name that is not UTF-8 can not be asked for by its escape, and is never synced.
@@ -48,10 +25,10 @@ export function scanAtOnce(fd: number, path: string, names: readonly RawName[]):
     const failure = utf8 ? statName(fd, name, buffer) : 'EILSEQ';
     if (failure !== null) failures.set(at, failure);
     if (isStageName(name) || isOwnFolder(path, name)) continue;
-    text += `${name}\0${failure ?? printOf(buffer)}\0`;
+    prints.push({ name, print: failure ?? printOf(buffer) });
   }
   return {
-    print: hash('sha1', text, 'base64'),
+    print: digestOfPrints(prints),
     names: () =>
       names.map((one, at) => {
         const failure = failures.get(at);

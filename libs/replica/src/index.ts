@@ -10,6 +10,7 @@ export * from './endpoint-watch.ts';
 export * from './entry-of.ts';
 export * from './exact-names.ts';
 export * from './fetch.ts';
+export { digestOfRecords } from './folder-print.ts';
 export * from './fs-port.ts';
 export * from './hash.ts';
 export * from './ignore.ts';

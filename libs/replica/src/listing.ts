@@ -10,6 +10,7 @@ import {
   stubTarget,
 } from '@lazysync/event-model';
 import { type EntryContext, entryContext, entryFrom, entryFromStat, linkEntry, mapParallel } from './entry-of.ts';
+import { digestOfPrints, printOfStat } from './folder-print.ts';
 import {
   FsError,
   type FsPort,
@@ -125,7 +126,7 @@ async function read(fs: FsPort, query: DirectoryQuery, context: EntryContext, op
   // ORDER: on a local disk the digest is made first: an unchanged directory's links are not read, which would move
   // their atimes.
   let names = options.exact ? null : await withLinks();
-  const digest = print ?? digestOf(seen, names, unsyncable, options.exact);
+  const digest = print ?? (names === null ? digestOnDisk(seen, unsyncable) : digestOnMount(seen, names, unsyncable));
   if (known !== undefined && known === digest) return { kind: 'same', path };
   names ??= await withLinks();
   const present = names.filter((one) => one.entry.kind !== 'absent');
@@ -134,7 +135,7 @@ async function read(fs: FsPort, query: DirectoryQuery, context: EntryContext, op
 
 /** A link that leads through another anchor says something else, and an inode without a birth may be another one's by now. */
 function knownStub({ path, stubs }: DirectoryQuery, name: string, stat: RawStat, anchors: Anchors): Entry | null {
-  const known = stubs?.get(name);
+  const known = stubs?.().get(name);
   const [anchor, ...others] = anchors;
   if (known === undefined || anchor === undefined || others.length > 0) return null;
   if (stat.birthNs === 0n || !sameIdentity(known, stat)) return null;
@@ -166,30 +167,31 @@ function wordsOf(entry: Entry): string {
   }
 }
 
-/** atimes are left out, as are the ctimes of links: arming a stub moves them. */
-function digestOf(
-  seen: readonly Seen[],
-  links: readonly ListedName[] | null,
-  unsyncable: readonly string[],
-  exact: boolean,
-): string {
+/** On a mount, where inodes and ctimes are dealt anew. atimes are left out. */
+function digestOnMount(seen: readonly Seen[], links: readonly ListedName[], unsyncable: readonly string[]): string {
   let text = '';
   for (let i = 0; i < seen.length; i++) {
     const { name, stat, entry } = seen[i] as Seen;
     text += `${name}\0`;
-    if (stat === null) {
-      text += `?${entry?.kind === 'unknown' ? entry.reason : ''}`;
-    } else if (stat.kind === 'directory') {
-      // Its own times tell of its names, which its own listing shows.
-      text += exact ? `d${stat.mode} ${stat.ino} ${stat.dev}` : `d${stat.mode} ${entry?.kind}`;
-    } else {
+    if (stat === null) text += `?${entry?.kind === 'unknown' ? entry.reason : ''}`;
+    // Its own times tell of its names, which its own listing shows.
+    else if (stat.kind === 'directory') text += `d${stat.mode} ${entry?.kind}`;
+    else {
       text += `${stat.kind} ${stat.size} ${stat.mtimeNs} ${stat.mode}`;
-      if (exact) text += ` ${stat.ino}${stat.kind === 'symlink' ? '' : ` ${stat.ctimeNs}`}`;
-      const link = links?.[i]?.entry;
+      const link = links[i]?.entry;
       if (stat.kind === 'symlink' && link !== undefined) text += wordsOf(link);
     }
     text += '\0';
   }
   for (const name of unsyncable) text += `!${name}\0`;
   return hash('sha1', text, 'base64');
+}
+
+/** On a disk that has told no print of its own. */
+function digestOnDisk(seen: readonly Seen[], unsyncable: readonly string[]): string {
+  const prints = seen.map(({ name, stat, entry }) => {
+    const print = stat === null ? `?${entry?.kind === 'unknown' ? entry.reason : ''}` : printOfStat(stat);
+    return { name, print };
+  });
+  return digestOfPrints([...prints, ...unsyncable.map((name) => ({ name, print: '!' }))]);
 }

@@ -27,9 +27,10 @@ export interface DirectoryQuery {
   readonly known?: string;
   /**
    * Names that were stubs of their own paths, when they were last seen, and which inode each was: what an inode says never
-   * changes, so one that is still there is not read. Reading a link costs three calls, and its atime. Local only.
+   * changes, so one that is still there is not read. Reading a link costs three calls, and its atime. Asked only if the
+   * folder is not the same. Local only.
    */
-  readonly stubs?: ReadonlyMap<string, Identity>;
+  readonly stubs?: () => ReadonlyMap<string, Identity>;
 }
 
 export interface ListedName {

@@ -261,7 +261,7 @@ it('a stub that is still the one that was known is not read again; another one u
     readlink: async (name) => (reads.push(name), await localTree.readlink(name)),
   };
   const entryIn = async (anchors: readonly [string, ...string[]], exact = true) => {
-    const [found] = await list(counting, [{ path: relPath('d'), stubs }], { anchors, parallel: 1, exact });
+    const [found] = await list(counting, [{ path: relPath('d'), stubs: () => stubs }], { anchors, parallel: 1, exact });
     return found?.kind === 'listing' ? found.names[0]?.entry : found;
   };
   const stub = { kind: 'stub', target: own, points: 'd/s', identity: { dev, ino, birthNs } };

@@ -124,10 +124,12 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
   const found = (directory: RelPath, names: readonly Dirent[], report: boolean, next: RelPath[]): void => {
     for (const one of names) {
       if (isLeftOut(directory, one.name)) continue;
+      if (!report) entries++;
+      // At a start nobody is told of a million names: rules are not asked for each.
+      if (!report && !one.isDirectory()) continue;
       const path = joinPath(directory, one.name);
       if (ignored(path, one.isDirectory())) continue;
       if (report) hint(path, 'create');
-      else entries++;
       if (one.isDirectory()) next.push(path);
     }
   };

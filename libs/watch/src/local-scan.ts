@@ -22,6 +22,8 @@ import type { Timers } from './settle.ts';
 
 export interface LocalScanPorts {
   children(directory: RelPath): readonly BaseRecord[];
+  /** Its folders, where nothing in it differs from the base; null: it has to be looked into. */
+  unchanged(directory: RelPath): Promise<readonly RelPath[] | null>;
   rewatch(directories: readonly RelPath[]): Promise<Rewatched>;
   /** Into the settle window, as everything of local: the file may be in the middle of being written. */
   hint(hint: Hint): void;
@@ -151,6 +153,12 @@ export function createLocalScan(options: LocalScanOptions): Scanner {
       const directory = next[at] as RelPath;
       // ORDER: watched before it is listed, so that what comes later is told.
       await ports.rewatch([directory]);
+      const inside = directory === ROOT ? null : await ports.unchanged(directory);
+      if (inside !== null) {
+        reported.forget(directory);
+        next.push(...inside.filter((path) => !ports.ignored(path, true)));
+        continue;
+      }
       const names = namesIn(directory);
       if (directory === ROOT) {
         if (typeof names === 'string') return { published: 0, problem: names };

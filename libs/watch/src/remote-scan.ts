@@ -32,6 +32,8 @@ export interface RemoteScanPorts {
   list(queries: readonly { readonly path: RelPath; readonly known?: string }[]): Promise<readonly ScanListing[]>;
   /** The base's rows directly below. */
   children(directory: RelPath): readonly BaseRecord[];
+  /** Digest with which a listing of it holds nothing that differs from the base; null: not known. */
+  sealed(directory: RelPath): string | null;
   /** Another number once the base has changed. */
   baseVersion(): number;
   /** The base's directories. */
@@ -110,8 +112,8 @@ export function createRemoteScan(options: RemoteScanOptions): RemoteScanner {
       .filter((path) => !ports.ignored(path, true));
 
   const query = (path: RelPath): { readonly path: RelPath; readonly known?: string } => {
-    const digest = equal.get(path);
-    return digest === undefined ? { path } : { path, known: digest };
+    const digest = equal.get(path) ?? ports.sealed(path);
+    return digest === null ? { path } : { path, known: digest };
   };
 
   /** Lists these folders and what turns up below them. `all`: every folder there is, so that what is not among them is gone. */

@@ -28,6 +28,8 @@ let hints: Hint[];
 let watched: RelPath[];
 let scanner: Scanner;
 let tooMany: number;
+/** Folders that are as they were sealed, and the folders in them. */
+let sealed: Map<string, RelPath[]>;
 const MANY = 50;
 const at = (path: string): string => join(folder.path, path);
 
@@ -64,12 +66,14 @@ beforeEach(() => {
   hints = [];
   watched = [];
   tooMany = 0;
+  sealed = new Map();
   scanner = createLocalScan({
     root: folder.path,
     timers: systemTimers,
     many: MANY,
     ports: {
       children: (directory) => [...base.values()].filter((row) => parentOf(row.path) === directory),
+      unchanged: async (directory) => sealed.get(directory) ?? null,
       rewatch: async (paths) => {
         watched.push(...paths);
         return { fresh: [], unwatched: [] };
@@ -91,6 +95,16 @@ beforeEach(() => {
 afterEach(async () => {
   await scanner.stop();
   folder.remove();
+});
+
+test('a folder that is as it was sealed is watched again and not looked into; the folders in it are', async () => {
+  recordAll();
+  sealed.set('d', [p('d/e'), p('ignored')]);
+  writeFileSync(at('d/new'), 'not looked at');
+  writeFileSync(at('d/e/new'), 'found');
+  expect(await scanner.scanNow()).toMatchObject({ published: 1, problem: null });
+  expect(shown()).toEqual(['create d/e/new']);
+  expect(watched).toEqual(['', 'd', 'd/e']);
 });
 
 test('what is as the base says gives nothing, is watched again, and no stub is read', async () => {

@@ -37,6 +37,7 @@ let trouble: { check: string | null; list: Map<string, ScanListing>; offline: bo
 let fresh: RelPath[];
 let dead: RelPath[];
 let quiet: boolean;
+let sealed: Map<string, string>;
 let timers: FakeTimers;
 let scanner: Scanner;
 let scans: number;
@@ -72,6 +73,7 @@ const ports: RemoteScanPorts = {
     return queries.map(({ path, known }) => listing(path, known));
   },
   children: (at) => [...base.values()].filter((record) => record.path !== '' && parentOf(record.path) === at),
+  sealed: (at) => sealed.get(at) ?? null,
   baseVersion: () => version,
   directories: () => [...base.values()].filter((record) => record.kind === 'directory').map((record) => record.path),
   rewatch: async (paths) => {
@@ -98,6 +100,7 @@ beforeEach(() => {
   fresh = [];
   dead = [];
   quiet = false;
+  sealed = new Map();
   trouble = { check: null, list: new Map(), offline: false };
   timers = new FakeTimers();
   scans = 0;
@@ -114,6 +117,19 @@ test('what is as the base says gives nothing', async () => {
   know(row('d/f', 1));
   expect(await scanner.scanNow()).toMatchObject({ published: 0, problem: null });
   expect(published).toEqual([]);
+});
+
+test('a folder is asked for by the digest that it was sealed with, until its listing shows another one', async () => {
+  set('d', directory);
+  set('d/f', file(1));
+  know(folderRow('d'));
+  know(row('d/f', 1));
+  sealed.set('d', digestOf([['f', file(1)]]));
+  expect(await scanner.scanNow()).toMatchObject({ published: 0, problem: null });
+  expect(asked).toContainEqual({ path: 'd', known: digestOf([['f', file(1)]]) });
+  set('d/f', file(2));
+  expect(await scanner.scanNow()).toMatchObject({ published: 1, problem: null });
+  expect(shown()).toEqual(['modify d/f']);
 });
 
 test('new, changed and vanished things become events, none of them seen happening', async () => {

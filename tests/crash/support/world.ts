@@ -154,6 +154,7 @@ export async function boot(
     slot: () => `b${number}-${++slots}`,
     clients: () => new Set(),
     ignored: () => false,
+    rules: () => '',
     reloadIgnored: async () => false,
     publish: async (events) => points.around('lane publish', async () => push(world, events)),
     uuids: { local: 'l', remote: 'r' },

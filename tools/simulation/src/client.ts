@@ -545,6 +545,7 @@ export class Client {
       slot: () =>
         `${stamp().slice(0, 19).replaceAll(/[-:]/g, '').toLowerCase()}-${this.name.toLowerCase()}-${++this.slots}`,
       ignored: (path) => isIgnored(path),
+      rules: () => this.anchor,
       reloadIgnored: () => Promise.resolve(false),
       publish: (events) => scheduler.turn(owner, 0.2, () => this.publish(events)),
       uuids: UUID,

@@ -176,6 +176,7 @@ export async function twoFolders(options: TwoFoldersOptions = {}): Promise<TwoFo
     slot: () => `${started}-abc123-${count++}`,
     clients: () => new Set(['abc123']),
     ignored: rules.ignored,
+    rules: () => JSON.stringify(rules.patterns()),
     reloadIgnored: () => rules.reload(),
     publish: async (events) => {
       published.push(...events);
