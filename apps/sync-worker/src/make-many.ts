@@ -32,12 +32,13 @@ export interface ManyMade {
   readonly changes: readonly BaseChange[];
 }
 
-/** Folders come before what is in them. */
+/** Folders come before what is in them. `logged`: acts that are written down, at most. */
 export async function makeMany(
   ports: PairPorts,
   settler: Pick<PathSettler, 'afterStub' | 'noteChange'>,
   made: readonly Made[],
   written: readonly BaseChange[],
+  logged = Infinity,
 ): Promise<ManyMade> {
   const again: RelPath[] = [];
   const acts: Act[] = [];
@@ -56,10 +57,10 @@ export async function makeMany(
       return;
     }
     if (step.kind === 'make-stub') settler.afterStub(step.path, view.remote);
-    acts.push({ path: step.path, act: `${step.kind} in ${step.side}`, why });
+    if (acts.length < logged) acts.push({ path: step.path, act: `${step.kind} in ${step.side}`, why });
     changes.push(...changesAfter({ step, ...outcome }, view, null, BigInt(ports.now()) * 1_000_000n));
   });
-  if (acts.length > 0) settler.noteChange();
+  if (again.length < all.length) settler.noteChange();
   ports.base.record(changes, [], acts, ports.now());
   return { again, changes };
 }

@@ -36,6 +36,8 @@ const FOLDERS_AT_ONCE = 64;
 const NAMES_AT_ONCE = 20_000;
 /** Nobody knows yet how full they are; and those that were listed ahead are there at once in small steps. */
 const FIRST_AT_ONCE = 16;
+/** Of what one look makes, so much is written down one by one: of a first mirror nobody reads more, and older acts would go for it. */
+const LOGGED = 10_000;
 const BOTH: Cause = { side: 'both', hydrate: false };
 
 interface Later {
@@ -225,6 +227,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     const cameBy = (path: RelPath): boolean => (troubled.has(path) ? met.has(path) : folders.has(parentOf(path)));
     let done = 0;
     let total = 0;
+    let makes = 0;
     const seals = sealsIn(ports, troubled);
     const level: RelPath[] = [root];
     let width = FIRST_AT_ONCE;
@@ -295,7 +298,8 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
           if (folder && (onOneSide || seen.local.kind === seen.remote.kind)) inside.push(path);
         }
       }
-      const outcome = await makeMany(ports, settler, made, changes);
+      const outcome = await makeMany(ports, settler, made, changes, Math.max(0, LOGGED - makes));
+      makes += made.length;
       for (const path of outcome.again) {
         unsettled.add(parentOf(path));
         later.push({ path, seen: {} });
@@ -320,7 +324,8 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     await settleAll(gone.filter(({ path }) => !kept.has(path)));
     await mendProblems(root, cameBy);
     progress({ done: total, total });
-    base.record([{ kind: 'repointed', path: root }], []);
+    const rest = { path: root, act: 'make-stub in local', why: `${makes - LOGGED} more of this look at everything` };
+    base.record([{ kind: 'repointed', path: root }], [], makes > LOGGED ? [rest] : [], ports.now());
   }
 
   return Object.assign(rescan, { bringAllBack: manyDeletes.bringAllBack });

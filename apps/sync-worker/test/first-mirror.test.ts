@@ -47,3 +47,13 @@ test('each stub of a first mirror is a line of the log', async () => {
   const acts = pair.ports.base.acts({ limit: 1_000 });
   expect(acts.filter(({ act }) => act === 'make-stub in local')).toHaveLength(50);
 });
+
+test('of a very large one the first lines are, and how many more there were', async () => {
+  pair = await twoFolders();
+  fs.mkdirSync(path.join(pair.remote, 'd'));
+  for (let at = 0; at < 10_049; at++) fs.writeFileSync(path.join(pair.remote, `d/f${at}`), '');
+  await pair.rescan();
+  const acts = pair.ports.base.acts({ limit: 20_000 });
+  expect(acts).toHaveLength(10_001);
+  expect(acts.at(-1)).toMatchObject({ path: '', why: '50 more of this look at everything' });
+});

@@ -31,6 +31,7 @@ import {
 } from '@lazysync/watch';
 import { type BaseView, probeIn, stubsIn } from './base-view.ts';
 import { createBlindFolders, type WatchNeed } from './blind-folders.ts';
+import { newsAmong } from './echoes.ts';
 import { blindInterval, remoteInterval, SCAN_CACHING_MOUNT, SCAN_LOCAL, SCAN_SERVED } from './intervals.ts';
 import { createLaneFeed } from './lane-feed.ts';
 import { createLook, type Look } from './look.ts';
@@ -138,7 +139,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     timers,
     quietMs: options.settleMs,
     stillWriting: (side, path) => side === 'remote' || stillWriting(path),
-    onDue: (events) => feed.changes(events),
+    onDue: (events) => feed.changes(newsAmong(events, options.local, base.reader())),
     onCollapse: (side) => {
       log.warn({ side }, 'too many changes at once: the folder is looked at as a whole');
       feed.changes([{ kind: 'rescan', side, path: ROOT, why: 'too many changes at once' }]);
@@ -210,6 +211,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     onHint: (hint) => {
       if (isOwn(hint.path) || ignored(hint.path, false)) return;
       remoteScan.touch(parentOf(hint.path));
+      if (hint.kind === 'create') access.made(hint.path);
       settle.hint(hint);
     },
     onLost: (what) => {

@@ -4,7 +4,8 @@
  */
 import type { RawStat } from './fs-port.ts';
 
-const LIMIT = 200_000;
+/** Some 350 bytes each. What is forgotten is read once more. */
+const LIMIT = 20_000;
 
 interface Known {
   readonly birthNs: bigint;

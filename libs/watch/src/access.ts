@@ -32,6 +32,8 @@ export interface AccessOptions {
 export interface Access {
   /** Somebody opened a file of the remote. */
   opened(path: RelPath): void;
+  /** A file came into being in the remote: whoever makes it opens it, and there is no stub of it that was moved away. */
+  made(path: RelPath): void;
   /** Somebody opened (true) or closed (false) a local directory for reading: that may use up its stubs' atimes. */
   listing(directory: RelPath, open: boolean): void;
   /** A local thing was renamed: its stubs still lead to the old remote paths for a while. */
@@ -53,6 +55,8 @@ const MOVE_KEPT_MS = 60_000;
 const CHUNK = 500;
 const A_FOLDER = 20;
 
+/** ms for which a file of the remote counts as new: its maker's opens are told after that it was made. */
+const FRESH_MS = 1_000;
 /** ms after an open of a stub that is not there, until the rename that took it away must have been heard of. */
 const MOVE_HEARD_MS = 300;
 
@@ -64,6 +68,10 @@ export function createAccess(options: AccessOptions): Access {
   const listings = new Map<RelPath, { closed: boolean; timer: { cancel(): void } }>();
   /** Stubs whose atime had moved when it was armed again, and when that was. In the order of time. */
   const rearmed = new Map<RelPath, number>();
+  /** Files that were made in this second and in the one before. */
+  let fresh = new Set<RelPath>();
+  let lessFresh = new Set<RelPath>();
+  let freshSince = timers.now();
   const moves: { readonly from: RelPath; readonly to: RelPath; readonly at: number }[] = [];
   /** Directories to be gone through, and whether what was touched in them counts as opened. */
   const queue = new Map<RelPath, boolean>();
@@ -109,6 +117,19 @@ export function createAccess(options: AccessOptions): Access {
     if (now === path) return null;
     const there = stubs.atime(now);
     return there === null ? null : { path: now, atime: there };
+  };
+
+  const age = (): void => {
+    const now = timers.now();
+    if (now < freshSince + FRESH_MS) return;
+    lessFresh = now < freshSince + 2 * FRESH_MS ? fresh : new Set();
+    fresh = new Set();
+    freshSince = now;
+  };
+
+  const isFresh = (path: RelPath): boolean => {
+    age();
+    return fresh.has(path) || lessFresh.has(path);
   };
 
   const takeNext = (): typeof rest => {
@@ -164,7 +185,7 @@ export function createAccess(options: AccessOptions): Access {
     const stub = whereIs(path);
     if (stub === null) {
       // RACE: the remote's events come another way than those of local: its rename may not have been heard of yet.
-      if (!last) timers.after(MOVE_HEARD_MS, () => judge(path, true));
+      if (!last && !isFresh(path)) timers.after(MOVE_HEARD_MS, () => judge(path, true));
       return;
     }
     if (!linkAtime) {
@@ -179,6 +200,10 @@ export function createAccess(options: AccessOptions): Access {
 
   return {
     opened: (path) => judge(path, false),
+    made(path) {
+      age();
+      fresh.add(path);
+    },
     listing(directory, open) {
       if (!linkAtime || stopped) return;
       const going = listings.get(directory);

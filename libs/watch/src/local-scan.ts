@@ -2,7 +2,7 @@
  * Looks at all of local against the base: finds what the kernel's events left out (writes to mapped files, bursts that
  * were dropped, changes while nothing watched). Opens no file, reads no stub; gives the event loop back every few ms.
  */
-import { type BigIntStats, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { diffListing } from '@lazysync/action-table';
 import {
   type BaseRecord,
@@ -16,6 +16,7 @@ import {
 } from '@lazysync/event-model';
 import { errnoOf } from '@lazysync/ops';
 import { type Hint, isLeftOut, type Rewatched } from './hint.ts';
+import { entryAt, statOf } from './local-entry.ts';
 import { createReported } from './reported.ts';
 import { createScanLoop, type Scanner, type ScanResult } from './scan.ts';
 import type { Timers } from './settle.ts';
@@ -46,50 +47,6 @@ export interface LocalScanOptions {
 
 /** Names that are looked at in one go: about 2 ms. */
 const CHUNK = 500;
-
-function statOf(path: string): BigIntStats | string | null {
-  try {
-    return lstatSync(path, { bigint: true, throwIfNoEntry: false }) ?? null;
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === null) throw error;
-    return errno;
-  }
-}
-
-/** What a link shows, as far as it can be told without reading a stub: reading would move its atime. */
-function linkAt(path: string, stat: BigIntStats, row: BaseRecord | undefined): Entry {
-  const identity = { dev: stat.dev, ino: stat.ino, birthNs: stat.birthtimeNs };
-  if (row?.kind === 'file' && row.form === 'stub') {
-    // The text of an inode never changes.
-    const same = stat.ino === row.link.ino && stat.birthtimeNs === row.link.birthNs;
-    return { kind: 'stub', target: '', points: same ? row.path : null, identity };
-  }
-  if (row?.kind !== 'symlink') return { kind: 'symlink', target: `inode ${stat.ino}` };
-  try {
-    return { kind: 'symlink', target: readlinkSync(path) };
-  } catch (error) {
-    const reason = errnoOf(error);
-    if (reason === null) throw error;
-    return { kind: 'unknown', reason };
-  }
-}
-
-function entryAt(path: string, row: BaseRecord | undefined, rootDev: bigint): Entry {
-  const stat = statOf(path);
-  if (stat === null) return { kind: 'absent' };
-  if (typeof stat === 'string') return { kind: 'unknown', reason: stat };
-  const mode = Number(stat.mode) & 0o7777;
-  if (stat.isSymbolicLink()) return linkAt(path, stat, row);
-  const { dev, ino, birthtimeNs: birthNs } = stat;
-  if (stat.isDirectory()) {
-    if (dev !== rootDev) return { kind: 'other', what: 'another file system' };
-    return { kind: 'directory', mode, identity: { dev, ino, birthNs } };
-  }
-  if (!stat.isFile()) return { kind: 'other', what: 'special file' };
-  const { mtimeNs, ctimeNs } = stat;
-  return { kind: 'file', stat: { size: Number(stat.size), mtimeNs, ctimeNs, mode, dev, ino, birthNs } };
-}
 
 export function createLocalScan(options: LocalScanOptions): Scanner {
   const { root, ports, timers, many = 20_000 } = options;

@@ -58,3 +58,37 @@ test('an open that is heard of before the rename of its stub is counted under th
   expect(opened).toEqual(['d/new']);
   access.stop();
 });
+
+test('a file that is just being made is looked for once; an open of it through its stub counts', () => {
+  const timers = new FakeTimers();
+  const there = new Map<RelPath, bigint>();
+  const looks: string[] = [];
+  const opened: string[] = [];
+  const access = createAccess({
+    timers,
+    stubs: {
+      atime: (path) => (looks.push(path), there.get(path) ?? null),
+      arm: (path) => void there.set(path, ARMED_ATIME_NS),
+    },
+    stubsIn: () => [],
+    linkAtime: true,
+    onAccess: (paths) => opened.push(...paths),
+  });
+  access.made(p('new'));
+  access.opened(p('new'));
+  timers.advance(1_500);
+  expect(looks).toEqual(['new']);
+  there.set(p('new'), ARMED_ATIME_NS + 1n);
+  access.opened(p('new'));
+  timers.advance(50);
+  expect(opened).toEqual(['new']);
+  // Long after, its stub may have been moved like any other's.
+  there.delete(p('new'));
+  timers.advance(3_000);
+  access.opened(p('new'));
+  there.set(p('elsewhere'), ARMED_ATIME_NS + 1n);
+  access.moved(p('new'), p('elsewhere'));
+  timers.advance(1_000);
+  expect(opened).toEqual(['new', 'elsewhere']);
+  access.stop();
+});

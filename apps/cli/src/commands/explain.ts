@@ -17,7 +17,7 @@ interface Planned {
 }
 
 function actLine({ at, path, act, why }: LoggedAct): string {
-  return `${new Date(at).toISOString()}  ${act}  ${safe(path)}  (${safe(why)})`;
+  return `${new Date(at).toISOString()}  ${act}  ${path === '' ? '.' : safe(path)}  (${safe(why)})`;
 }
 
 export async function why(options: PairChoice & { readonly json?: boolean }): Promise<void> {
