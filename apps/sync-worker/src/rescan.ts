@@ -249,7 +249,9 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
         folders.add(dir);
         total += names;
         done += names;
-        inside.push(...base.folders(dir).map((name) => joinPath(dir, name)));
+        const below = base.folders(dir).map((name) => joinPath(dir, name));
+        // The base keeps what became ignored, and the own folder of the trash.
+        inside.push(...below.filter((path) => !ports.ignored(path, true)));
       }
       for (const { path: dir, here, there, rows } of open) {
         folders.add(dir);

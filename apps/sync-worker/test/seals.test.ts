@@ -141,6 +141,26 @@ describe('nothing that has changed is passed over', () => {
   }
 });
 
+test('neither the trash nor what became ignored is walked because the base has rows of it', async () => {
+  fs.rmSync(here('d/e/deep'), { recursive: true });
+  await pair.change('local', 'delete', 'd/e/deep');
+  expect(pair.trash('remote')).not.toEqual([]);
+  fs.writeFileSync(there('.lazysyncignore'), 'other\n');
+  await pair.change('remote', 'create', '.lazysyncignore');
+  await pair.rescan();
+  expect(sealed()).toEqual(['', 'd', 'd/e']);
+  const listed: RelPath[] = [];
+  const { remote } = pair.ports;
+  const { list } = remote;
+  Object.assign(remote, {
+    list: async (...[queries]: Parameters<typeof list>) => (
+      listed.push(...queries.map((one) => one.path)), list(queries)
+    ),
+  });
+  await pair.rescan();
+  expect(listed).toEqual(['', 'd', 'd/e']);
+});
+
 test('a folder in which something is a problem is looked into', async () => {
   const problem = {
     code: 'unreadable',
