@@ -370,7 +370,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     log.debug('the start scan is carried out');
     await armStubs();
     remoteScan.start();
-    await source.choose(base.reader().counts().entries);
+    await source.choose(() => base.reader().counts().entries);
     options.need.set(watchesFor(directories().length));
     options.warned();
     log.info({ local: options.local, uses: source.uses(), everyMs: regular() }, 'watching');

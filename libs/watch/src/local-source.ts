@@ -35,8 +35,8 @@ export interface LocalSourceOptions {
 export interface LocalSource extends HintSource {
   /** Known after `start`, or after `choose`. */
   uses(): 'chokidar and inotify' | 'inotify';
-  /** Starts chokidar where it pays. */
-  choose(entries: number): Promise<void>;
+  /** Starts chokidar where it pays. `entries`: asked only where it was not seen at the start that there are too many. */
+  choose(entries: () => number): Promise<void>;
 }
 
 /** In which changes are counted, ms. */
@@ -191,7 +191,8 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
       if (!later) await decide();
     },
     async choose(entries) {
-      grown = entries - inotify.entriesAtStart();
+      grown = 0;
+      if (watch === 'auto' && !tooBig()) grown = entries() - inotify.entriesAtStart();
       changes = 0;
       await decide();
     },

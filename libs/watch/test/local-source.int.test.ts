@@ -457,8 +457,8 @@ test('a tree that is not there yet is watched by inotify until it is known how l
       const source = createLocalSource({ root: folder.path, watch, listener: ears, chokidarLimit: 20, later: true });
       await source.start();
       expect(source.uses()).toBe('inotify');
-      await source.choose(entries);
-      await source.choose(entries);
+      await source.choose(() => entries);
+      await source.choose(() => entries);
       expect(source.uses()).toBe(uses);
       await source.stop();
     }
