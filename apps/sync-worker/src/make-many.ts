@@ -30,24 +30,36 @@ export interface ManyMade {
   readonly again: readonly RelPath[];
   /** What was written down. */
   readonly changes: readonly BaseChange[];
+  /** How many stubs. */
+  readonly stubs: number;
 }
 
-/** Folders come before what is in them. `logged`: acts that are written down, at most. */
+export interface ManyOptions {
+  /** They are made at once, and written down when this is over. */
+  readonly before?: Promise<void>;
+  /** How many more stubs' acts are written down; asked when that is due. */
+  readonly logged?: () => number;
+}
+
+/** Folders come before what is in them. */
 export async function makeMany(
   ports: PairPorts,
   settler: Pick<PathSettler, 'afterStub' | 'noteChange'>,
   made: readonly Made[],
   written: readonly BaseChange[],
-  logged = Infinity,
+  { before, logged = () => Infinity }: ManyOptions = {},
 ): Promise<ManyMade> {
   const again: RelPath[] = [];
   const acts: Act[] = [];
+  let stubsMade = 0;
   const changes = [...written];
   const folders = made.filter(({ step }) => step.kind === 'make-directory');
   const stubs = made.filter(({ step }) => step.kind !== 'make-directory');
   // ORDER: folders first; then the stubs of one folder together, which are made in one go.
   const all = [...folders, ...[...Map.groupBy(stubs, ({ step }) => parentOf(step.path)).values()].flat()];
   const outcomes = await ports.local.carryOut(all.map(({ step }) => ({ slot: '', step })));
+  await before;
+  const most = logged();
   outcomes.forEach((outcome, i) => {
     const one = all[i];
     if (one === undefined) return;
@@ -57,10 +69,12 @@ export async function makeMany(
       return;
     }
     if (step.kind === 'make-stub') settler.afterStub(step.path, view.remote);
-    if (acts.length < logged) acts.push({ path: step.path, act: `${step.kind} in ${step.side}`, why });
+    // Whoever watches folders is told of new ones by their acts.
+    if (step.kind === 'make-directory' || ++stubsMade <= most)
+      acts.push({ path: step.path, act: `${step.kind} in ${step.side}`, why });
     changes.push(...changesAfter({ step, ...outcome }, view, null, BigInt(ports.now()) * 1_000_000n));
   });
   if (again.length < all.length) settler.noteChange();
   ports.base.record(changes, [], acts, ports.now());
-  return { again, changes };
+  return { again, changes, stubs: stubsMade };
 }

@@ -21,7 +21,7 @@ const FOLDERS_AT_ONCE = 64;
 const NAMES_AT_ONCE = 20_000;
 /** Nobody knows yet how full they are; and those that were listed ahead are there at once in small steps. */
 const FIRST_AT_ONCE = 16;
-/** Of what one look makes, so much is written down one by one: of a first mirror nobody reads more, and older acts would go for it. */
+/** Of the stubs that one look makes, so many are written down one by one: of a first mirror nobody reads more, and older acts would go for it. */
 const LOGGED = 10_000;
 /** Folders, if they are as full as these were; carefully, since the first ones may be no measure. */
 function widthAfter(folders: number, listings: readonly Listing[]): number {
@@ -107,16 +107,19 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
     const cameBy = (path: RelPath): boolean => (troubled.has(path) ? met.has(path) : folders.has(parentOf(path)));
     let done = 0;
     let total = 0;
-    let makes = 0;
+    let stubs = 0;
     const seals = sealsIn(ports, troubled);
     const looks = createFolderLooks(ports, seals, troubled);
     const level: RelPath[] = [root];
     let width = FIRST_AT_ONCE;
     let next: Asked | null = null;
+    /** What was planned last. */
+    let underWay: Promise<void> = Promise.resolve();
 
-    const carryOut = async (plan: FolderPlan, open: readonly LookedInto[]): Promise<void> => {
-      const outcome = await makeMany(ports, settler, plan.made, plan.changes, Math.max(0, LOGGED - makes));
-      makes += plan.made.length;
+    const carryOut = async (plan: FolderPlan, open: readonly LookedInto[], before: Promise<void>): Promise<void> => {
+      const logged = (): number => Math.max(0, LOGGED - stubs);
+      const outcome = await makeMany(ports, settler, plan.made, plan.changes, { before, logged });
+      stubs += outcome.stubs;
       done += plan.made.length;
       for (const path of outcome.again) {
         plan.unsettled.add(parentOf(path));
@@ -135,7 +138,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       progress({ done, total });
     };
 
-    while (level.length > 0) {
+    const step = async (): Promise<void> => {
       const chunk = level.splice(0, next?.seals.length ?? width);
       const asked = ahead === null ? (next ?? looks.askRemote(chunk)) : { seals: [], listings: ahead.take(chunk) };
       const { sealed, open, listings } = await looks.lookInto(chunk, asked);
@@ -162,17 +165,32 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       done += plan.agreed;
       deletes.push(...plan.deletes);
       for (const path of plan.met) met.add(path);
-      await carryOut(plan, open);
+      const before = underWay;
+      underWay = carryOut(plan, open, before);
+      // Whoever waits for it hears of it.
+      underWay.catch(() => undefined);
+      // ORDER: of a first mirror the next folders are planned while the stubs of these are made: they are listed ahead, and
+      // nothing that another step may have changed is in them.
+      await (ahead === null || plan.later.length > 0 ? underWay : before);
       // ORDER: what was done here may have changed what was listed there: a move shows at both its ends.
       if (plan.made.length > 0 || plan.later.length > 0) next = null;
+    };
+
+    try {
+      while (level.length > 0) {
+        await step();
+        if (level.length === 0) await underWay;
+      }
+    } finally {
+      await Promise.allSettled([underWay]);
     }
     const gone = await seenOneByOne(deletes.sort((a, b) => depthOf(b.path) - depthOf(a.path)));
     const kept = new Set(await manyDeletes.ask(gone));
     await settleAll(gone.filter(({ path }) => !kept.has(path)));
     await mendProblems(root, cameBy);
     progress({ done: total, total });
-    const rest = { path: root, act: 'make-stub in local', why: `${makes - LOGGED} more of this look at everything` };
-    base.record([{ kind: 'repointed', path: root }], [], makes > LOGGED ? [rest] : [], ports.now());
+    const rest = { path: root, act: 'make-stub in local', why: `${stubs - LOGGED} more of this look at everything` };
+    base.record([{ kind: 'repointed', path: root }], [], stubs > LOGGED ? [rest] : [], ports.now());
   }
 
   return Object.assign(rescan, { bringAllBack: manyDeletes.bringAllBack });

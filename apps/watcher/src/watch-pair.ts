@@ -237,6 +237,8 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   const remote = endpoint.watch(remoteListener);
   const rewatchRemote = async (paths: readonly RelPath[]): Promise<Rewatched> =>
     blind.remote.asked(paths, await remote.rewatch(paths));
+  const rewatchLocal = async (paths: readonly RelPath[]): Promise<Rewatched> =>
+    blind.local.asked(paths, await source.rewatch(paths));
   /** Between two scans of the remote, ms. */
   const everyMs = (): number => {
     if (served.now) return SCAN_SERVED;
@@ -268,7 +270,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       children: (directory) => base.reader().children(directory),
       unchanged: (directory) => sealed.unchanged(directory),
       rewatch: async (paths) => {
-        const answer = blind.local.asked(paths, await source.rewatch(paths));
+        const answer = await rewatchLocal(paths);
         for (const path of paths) if (!blind.local.has(path)) ownListings.add(path);
         return answer;
       },
@@ -368,6 +370,8 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       return;
     }
     log.debug('the start scan is carried out');
+    // ORDER: after `ready`: what is made from now on is followed. What was made before is found by the look that follows.
+    if (missed) await rewatchLocal(directories());
     await armStubs();
     remoteScan.start();
     await source.choose(() => base.reader().counts().entries);

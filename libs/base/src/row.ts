@@ -1,5 +1,5 @@
 /** A base record as one row, and back. */
-import type { BaseRecord, Identity, RelPath } from '@lazysync/event-model';
+import type { BaseRecord, Identity, RelPath, StubRecord } from '@lazysync/event-model';
 
 export const KIND = { directory: 0, stub: 1, copy: 2, symlink: 3, residual: 4 } as const;
 const RACY = 1;
@@ -33,7 +33,8 @@ const remoteCells = (identity: Identity | undefined): Cell[] =>
 
 const none = (count: number): null[] => new Array<null>(count).fill(null);
 
-export function toCells(record: BaseRecord): RowCells {
+/** Of anything but a stub: see toStubCells. */
+export function toCells(record: Exclude<BaseRecord, StubRecord>): RowCells {
   switch (record.kind) {
     case 'directory':
       return [
@@ -63,9 +64,6 @@ export function toCells(record: BaseRecord): RowCells {
     case 'file': {
       const { size, mode } = record.remote;
       const mtimeNs = toCell(record.remote.mtimeNs);
-      if (record.form === 'stub') {
-        return [KIND.stub, size, mtimeNs, mode, ...none(7), ...identityCells(record.link), ...none(4)];
-      }
       const { local } = record;
       return [
         KIND.copy,
@@ -87,6 +85,13 @@ export function toCells(record: BaseRecord): RowCells {
       ];
     }
   }
+}
+
+/** Of a stub, the columns that are not null: a first mirror writes a million of them. */
+export const STUB_COLUMNS = 'kind, r_size, r_mtime, r_mode, l_dev, l_ino, l_birth';
+
+export function toStubCells({ remote, link }: StubRecord): RowCells {
+  return [KIND.stub, remote.size, toCell(remote.mtimeNs), remote.mode, ...identityCells(link)];
 }
 
 export interface Row {

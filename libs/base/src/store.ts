@@ -4,7 +4,7 @@ import type { Base, Intent, Transfer } from './base.ts';
 import { encodeJson } from './json.ts';
 import { lazyStatement, openDatabase, type Statement } from './open.ts';
 import { createReader, rangeBelow } from './reader.ts';
-import { COLUMNS, toCells } from './row.ts';
+import { COLUMNS, STUB_COLUMNS, toCells, toStubCells } from './row.ts';
 import { cacheRows } from './row-cache.ts';
 
 /** The root has no row: a row of it, or forgetting it, would take the whole base along. */
@@ -36,10 +36,12 @@ export function openBase(file: string): Base {
   const anyDir = prepare('SELECT 1 FROM dir WHERE path = ? OR (path >= ? AND path < ?) LIMIT 1');
   const anyDirBelow = prepare('SELECT 1 FROM dir WHERE path >= ? AND path < ? LIMIT 1');
   const addDir = prepare('INSERT INTO dir (path) VALUES (?)');
-  const marks = COLUMNS.split(', ')
-    .map(() => '?')
-    .join(', ');
-  const putRow = prepare(`INSERT OR REPLACE INTO entry (dir, name, ${COLUMNS}) VALUES (?, ?, ${marks})`);
+  const putting = (columns: string): Statement => {
+    const marks = columns.split(', ').map(() => '?');
+    return prepare(`INSERT OR REPLACE INTO entry (dir, name, ${columns}) VALUES (?, ?, ${marks.join(', ')})`);
+  };
+  const putRow = putting(COLUMNS);
+  const putStub = putting(STUB_COLUMNS);
   const dropEntry = prepare('DELETE FROM entry WHERE dir = ? AND name = ?');
   const dropRowsBelow = prepare(
     'DELETE FROM entry WHERE dir IN (SELECT id FROM dir WHERE path = ? OR (path >= ? AND path < ?))',
@@ -115,7 +117,8 @@ export function openBase(file: string): Base {
   const put = (record: BaseRecord): void => {
     notRoot(record.path);
     const { id, hasFolders } = dirOf(parentOf(record.path));
-    putRow.run(id, nameOf(record.path), ...toCells(record));
+    if (record.kind === 'file' && record.form === 'stub') putStub.run(id, nameOf(record.path), ...toStubCells(record));
+    else putRow.run(id, nameOf(record.path), ...toCells(record));
     if (record.kind === 'directory') {
       lastDir = null;
       if (findDir.get(record.path) === undefined) addDir.run(record.path);

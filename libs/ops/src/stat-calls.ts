@@ -35,6 +35,17 @@ export function device(major: number, minor: number): bigint {
   return ((hi & 0xfffn) << 8n) | (lo & 0xffn) | ((lo & ~0xffn) << 12n) | ((hi & ~0xfffn) << 32n);
 }
 
+/** What was met last: nearly all that is looked at lies on one, and the arithmetic of large numbers takes long. */
+let lastDevice = { major: -1, minor: -1, dev: 0n };
+
+function deviceAt(buffer: Buffer): bigint {
+  const major = buffer.readUInt32LE(136);
+  const minor = buffer.readUInt32LE(140);
+  if (lastDevice.major !== major || lastDevice.minor !== minor)
+    lastDevice = { major, minor, dev: device(major, minor) };
+  return lastDevice.dev;
+}
+
 /** What statName has put into a buffer. */
 export function decodeStatx(buffer: Buffer): Statx {
   const mask = buffer.readUInt32LE(0);
@@ -43,7 +54,7 @@ export function decodeStatx(buffer: Buffer): Statx {
     size: Number(buffer.readBigUInt64LE(40)),
     nlink: buffer.readUInt32LE(16),
     uid: buffer.readUInt32LE(20),
-    dev: device(buffer.readUInt32LE(136), buffer.readUInt32LE(140)),
+    dev: deviceAt(buffer),
     ino: buffer.readBigUInt64LE(32),
     mtimeNs: timeAt(buffer, 112),
     ctimeNs: timeAt(buffer, 96),
@@ -54,6 +65,10 @@ export function decodeStatx(buffer: Buffer): Statx {
 
 /** Times before 1970: the nanoseconds still count upwards. */
 function putTime(buffer: Buffer, at: number, ns: bigint): void {
+  if (ns === 0n) {
+    buffer.fill(0, at, at + 12);
+    return;
+  }
   const rest = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
   buffer.writeBigInt64LE((ns - rest) / 1_000_000_000n, at);
   buffer.writeUInt32LE(Number(rest), at + 8);
@@ -71,8 +86,13 @@ export function encodeStatx(
   putTime(into, 96, stat.ctimeNs);
   putTime(into, 112, stat.mtimeNs);
   const { dev } = stat;
-  into.writeUInt32LE(Number(((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n)), 136);
-  into.writeUInt32LE(Number((dev & 0xffn) | ((dev >> 12n) & 0xffffff00n)), 140);
+  if (dev !== lastDevice.dev) {
+    const major = Number(((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n));
+    const minor = Number((dev & 0xffn) | ((dev >> 12n) & 0xffffff00n));
+    lastDevice = { major, minor, dev };
+  }
+  into.writeUInt32LE(lastDevice.major, 136);
+  into.writeUInt32LE(lastDevice.minor, 140);
 }
 
 /** What an open descriptor shows, fetched anew from a network mount's server. */

@@ -14,9 +14,7 @@ import {
   type Result,
   STATX_BYTES,
   setDirect,
-  setTimes,
   statName,
-  symlinkName,
   writersOf,
 } from '@lazysync/ops';
 import { createDirectReads } from './direct-reads.ts';
@@ -24,8 +22,9 @@ import { AT_ONCE, type Calls, LATER } from './disk-calls.ts';
 import { openFile } from './disk-file.ts';
 import { createDiskRoot, type Opened } from './disk-root.ts';
 import { scanAtOnce, scanLater } from './disk-scan.ts';
-import { FsError, type FsPort, type NewLink, type OpenFile, type RawName, type RawStat } from './fs-port.ts';
+import { FsError, type FsPort, type NewLinks, type OpenFile, type RawName, type RawStat } from './fs-port.ts';
 import { createLinkTexts, type LinkTexts } from './link-texts.ts';
+import { createLinkMaker } from './link-thread.ts';
 import { escapeBytes, REPLACED, rawStat, rawStatx, textOf } from './raw-stat.ts';
 
 const { O_DIRECTORY, O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
@@ -91,6 +90,7 @@ export function createDiskFs(options: DiskOptions): DiskFs {
   const READING = { atOnce: local, reading: true, direct: false, answered };
   const WRITING = { atOnce: local, reading: false, direct: false, answered };
   const isDirect = local ? (): boolean => false : createDirectReads();
+  const links = createLinkMaker({ turn: () => turn() });
   let turned = performance.now();
   let made = 0;
 
@@ -202,14 +202,21 @@ export function createDiskFs(options: DiskOptions): DiskFs {
     texts.put(await statOf(place, path), text);
   };
 
-  const linkIn = (folder: number, { name, target }: NewLink, atimeNs: bigint): RawStat | string => {
-    const failure =
-      symlinkName(target, folder, name) ?? setTimes(folder, name, { atimeNs }) ?? statName(folder, name, statBuffer);
-    if (failure !== null) return failure;
-    const stat = rawStatx(decodeStatx(statBuffer));
-    // RACE: somebody may have put something else there: no link, or one of another text, which has an inode of its own.
-    if (stat.kind === 'symlink') texts?.put(stat, target);
-    return stat;
+  const makeLinks = async (rootFd: number, folders: readonly NewLinks[], atimeNs: bigint) => {
+    for (const { folder } of folders) checked(folder);
+    const { stats, failures } = await links.make({ rootFd, folders, atimeNs });
+    const failed = new Map(failures);
+    const all = Buffer.from(stats.buffer, stats.byteOffset, stats.byteLength);
+    return folders
+      .flatMap((one) => one.links)
+      .map(({ target }, i) => {
+        const failure = failed.get(i);
+        if (failure !== undefined) return failure;
+        const stat = rawStatx(decodeStatx(all.subarray(i * STATX_BYTES, (i + 1) * STATX_BYTES)));
+        // RACE: somebody may have put something else there: no link, or one of another text, which has an inode of its own.
+        if (stat.kind === 'symlink') texts?.put(stat, target);
+        return stat;
+      });
   };
 
   const names = async (fd: number): Promise<RawName[]> => {
@@ -239,7 +246,10 @@ export function createDiskFs(options: DiskOptions): DiskFs {
 
   return {
     root: { renew: () => root.renew(), distrust: () => root.distrust() },
-    close: () => root.close(),
+    close() {
+      links.close();
+      root.close();
+    },
     answers: () => answers,
     lstat: (path) => at('lstat', path, (place) => statOf(place, path)),
     readlink: (path) =>
@@ -281,10 +291,8 @@ export function createDiskFs(options: DiskOptions): DiskFs {
                 }),
               ),
             ),
-          makeLinks: (folder: string, links: readonly NewLink[], atimeNs: bigint) =>
-            guarded('symlink', folder, (rootFd) =>
-              inFolder(rootFd, 'symlink', folder, async (fd) => links.map((one) => linkIn(fd, one, atimeNs))),
-            ),
+          makeLinks: (folders: readonly NewLinks[], atimeNs: bigint) =>
+            guarded('symlink', '', (rootFd) => makeLinks(rootFd, folders, atimeNs)),
         }
       : {}),
     link: (from, to) => between('link', from, to, (a, b) => calls.link(a.at, b.at)),

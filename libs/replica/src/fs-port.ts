@@ -72,6 +72,11 @@ export interface NewLink {
   readonly target: string;
 }
 
+export interface NewLinks {
+  readonly folder: string;
+  readonly links: readonly NewLink[];
+}
+
 export interface FsPort {
   lstat(path: string): Promise<RawStat>;
   readlink(path: string): Promise<string>;
@@ -107,10 +112,10 @@ export interface FsPort {
   /** `lstat` of many names in one folder, where that is cheaper; in order, each its stat or an errno name. */
   lstatIn?(folder: string, names: readonly string[]): Promise<readonly (RawStat | string)[]>;
   /**
-   * Many links in one folder with this atime, in one go, where that is cheaper. In order: what lies under each name then,
-   * or the errno name of what failed; a link may have been made even so.
+   * Many links in some folders with this atime, in one go, where that is cheaper. One after the other, in order: what lies
+   * under each name then, or the errno name of what failed; a link may have been made even so.
    */
-  makeLinks?(folder: string, links: readonly NewLink[], atimeNs: bigint): Promise<readonly (RawStat | string)[]>;
+  makeLinks?(folders: readonly NewLinks[], atimeNs: bigint): Promise<readonly (RawStat | string)[]>;
   /**
    * Only where the root can be replaced under us (unmounted, mounted over, renamed): every call fails with ESTALE from
    * then on, until `renew` accepts what lies at the root's path now, or again after `distrust`.

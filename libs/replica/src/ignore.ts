@@ -17,20 +17,42 @@ export const DEFAULT_IGNORED: readonly string[] = [
 /** The library keeps the answer for each path that it was ever asked for: after so many it is asked anew. */
 const MOST_KEPT = 20_000;
 
+/**
+ * gitignore(5): a pattern without a slash, but for one at its end, is matched against names at any depth. Where all are
+ * such, the folders on the way need not be taken apart for each path: half of what a whole path costs.
+ */
+function isOfNames(pattern: string): boolean {
+  return pattern.startsWith('#') || (!pattern.startsWith('!') && !/\/(?!\s*$)/.test(pattern));
+}
+
 export function createIgnore(
   patterns: readonly string[],
   defaults: readonly string[] = DEFAULT_IGNORED,
 ): (path: RelPath, directory: boolean) => boolean {
-  const make = () => ignore({ allowRelativePaths: true }).add([...defaults, ...patterns]);
+  const all = [...defaults, ...patterns];
+  const make = () => ignore({ allowRelativePaths: true }).add(all);
   let rules = make();
   let asked = 0;
-  return (path, directory) => {
-    if (path === '') return false;
-    if (isOwn(path)) return true;
+  const byRules = (path: string, directory: boolean): boolean => {
     if (++asked > MOST_KEPT) {
       rules = make();
       asked = 1;
     }
     return rules.ignores(directory ? `${path}/` : path);
+  };
+  const byNames = all.every(isOfNames);
+  /** Of a folder's names one is asked for after the other. */
+  let last = { folder: '', ignored: false };
+  const byName = (path: string, directory: boolean): boolean => {
+    const cut = path.lastIndexOf('/');
+    if (cut < 0) return byRules(path, directory);
+    const folder = path.slice(0, cut);
+    if (last.folder !== folder) last = { folder, ignored: byName(folder, true) };
+    return last.ignored || byRules(path.slice(cut + 1), directory);
+  };
+  return (path, directory) => {
+    if (path === '') return false;
+    if (isOwn(path)) return true;
+    return byNames ? byName(path, directory) : byRules(path, directory);
   };
 }

@@ -1,38 +1,38 @@
-/** Stubs of a first mirror come by the thousand: those of one folder are made in one go where the file system offers it. */
+/** Stubs of a first mirror come by the thousand: they are made in one go where the file system offers it. */
 import { ARMED_ATIME_NS, nameOf, parentOf, type RelPath, type StepOutcome, stubTarget } from '@lazysync/event-model';
 import { linkEntry } from './entry-of.ts';
-import { FsError } from './fs-port.ts';
+import { FsError, type NewLink } from './fs-port.ts';
 import type { Order } from './replica.ts';
 import type { TreeContext } from './tree-context.ts';
 
-/** How many of the orders from `at` on make stubs in one folder. */
+/** How many of the orders from `at` on make stubs. */
 export function stubsTogether(orders: readonly Order[], at: number): number {
-  const first = orders[at]?.step;
-  if (first?.kind !== 'make-stub') return 0;
-  const folder = parentOf(first.path);
-  let end = at + 1;
-  while (end < orders.length) {
-    const step = orders[end]?.step;
-    if (step?.kind !== 'make-stub' || parentOf(step.path) !== folder) break;
-    end++;
-  }
+  let end = at;
+  while (orders[end]?.step.kind === 'make-stub') end++;
   return end - at;
 }
 
 /** null for each one that did not work out at once: it is made by itself, which tells what is the matter. */
 export async function makeStubs(it: TreeContext, orders: readonly Order[]): Promise<readonly (StepOutcome | null)[]> {
-  const paths: RelPath[] = orders.map(({ step }) => step.path);
-  const links = paths.map((path) => ({ name: nameOf(path), target: stubTarget(it.anchor, path) }));
-  if (it.fs.makeLinks === undefined) return paths.map(() => null);
+  if (it.fs.makeLinks === undefined) return orders.map(() => null);
+  const folders: { readonly folder: RelPath; readonly links: NewLink[] }[] = [];
+  const targets: string[] = [];
+  for (const { step } of orders) {
+    const folder = parentOf(step.path);
+    const target = stubTarget(it.anchor, step.path);
+    if (folders.at(-1)?.folder !== folder) folders.push({ folder, links: [] });
+    folders.at(-1)?.links.push({ name: nameOf(step.path), target });
+    targets.push(target);
+  }
   try {
-    const seen = await it.fs.makeLinks(parentOf(paths[0] as RelPath), links, ARMED_ATIME_NS);
+    const seen = await it.fs.makeLinks(folders, ARMED_ATIME_NS);
     return seen.map((stat, at) => {
-      const link = links[at];
-      if (typeof stat === 'string' || stat.kind !== 'symlink' || link === undefined) return null;
-      return { kind: 'done', after: linkEntry(link.target, stat, [it.anchor]) };
+      const target = targets[at];
+      if (typeof stat === 'string' || stat.kind !== 'symlink' || target === undefined) return null;
+      return { kind: 'done', after: linkEntry(target, stat, [it.anchor]) };
     });
   } catch (error) {
     if (!(error instanceof FsError)) throw error;
-    return paths.map(() => null);
+    return orders.map(() => null);
   }
 }

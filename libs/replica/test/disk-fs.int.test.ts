@@ -43,7 +43,7 @@ describe.each(['local', 'mount'] as const)('disk-fs, mode %s', (mode) => {
     fs.mkdirSync(`${dir}/d`);
     write('d/taken', 'mine');
     const links = ['a', 'taken', 'b'].map((name) => ({ name, target: `/to/${name}` }));
-    const [a, taken, b] = await tree.makeLinks('d', links, 7_000_000_000n);
+    const [a, taken, b] = await tree.makeLinks([{ folder: 'd', links }], 7_000_000_000n);
     expect(taken).toBe('EEXIST');
     expect(read('d/taken')).toBe('mine');
     for (const [name, stat] of [['a', a] as const, ['b', b] as const]) {
@@ -52,8 +52,12 @@ describe.each(['local', 'mount'] as const)('disk-fs, mode %s', (mode) => {
       const { ctimeNs, atimeNs, ...shown } = await tree.lstat(`d/${name}`);
       expect(stat).toMatchObject({ ...shown, atimeNs: 7_000_000_000n });
     }
-    expect(await code(tree.makeLinks('d/a', links, 0n))).not.toBe('ok');
-    expect(await code(tree.makeLinks('nope', links, 0n))).toBe('ENOENT');
+    const more = await tree.makeLinks(
+      ['d/a', 'nope', 'd'].map((folder) => ({ folder, links: [{ name: 'c', target: '/to/c' }] })),
+      0n,
+    );
+    expect(more).toMatchObject(['ELOOP', 'ENOENT', { kind: 'symlink' }]);
+    expect(fs.readlinkSync(`${dir}/d/c`)).toBe('/to/c');
   });
 
   it('tells what lstat tells, of each kind of thing', async () => {

@@ -1,7 +1,9 @@
 /** What is never synced. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { relPath } from '@lazysync/event-model';
+import { type RelPath, relPath } from '@lazysync/event-model';
+import fc from 'fast-check';
+import ignore from 'ignore';
 import { expect, test } from 'vitest';
 import { createIgnore } from '../src/ignore.ts';
 
@@ -26,4 +28,32 @@ test('what it was asked for is not kept for ever', () => {
   // It is still needed.
   expect(ignored(relPath('a.log'), false)).toBe(true);
   expect(grown).toBeLessThan(10 << 20);
+});
+
+test('name by name or path by path, it is what the rules say of the whole path', () => {
+  const name = fc.constantFrom('a', 'b', 'ab', 'a.tmp', '.a', '#a', '!a', 'A', 'a b', 'x~');
+  const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((names) => relPath(names.join('/')));
+  const part = fc.constantFrom('a', '*', 'a*', '*.tmp', '?', '[ab]', '.*', '\\#a', '\\!a', 'a b', '~', '**');
+  const ofNames = fc.tuple(part, fc.constantFrom('', '/')).map((parts) => parts.join(''));
+  const ofPaths = fc
+    .tuple(fc.constantFrom('', '!', '/', '**/'), part, fc.constantFrom('/a', '/**', ''))
+    .map((parts) => parts.join(''));
+  const patterns = fc.oneof(
+    fc.array(fc.oneof(ofNames, fc.constantFrom('', '# a/b')), { maxLength: 4 }),
+    fc.array(fc.oneof(ofNames, ofPaths), { maxLength: 4 }),
+  );
+  const asked = fc.array(fc.tuple(path, fc.boolean()), { minLength: 1, maxLength: 8 });
+  fc.assert(
+    fc.property(patterns, asked, (some, paths: readonly (readonly [RelPath, boolean])[]) => {
+      const ignored = createIgnore(some, []);
+      const rules = ignore({ allowRelativePaths: true }).add([...some]);
+      for (const [one, directory] of paths)
+        expect([one, directory, ignored(one, directory)]).toEqual([
+          one,
+          directory,
+          rules.ignores(directory ? `${one}/` : one),
+        ]);
+    }),
+    { numRuns: 2_000 },
+  );
 });

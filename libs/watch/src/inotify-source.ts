@@ -42,7 +42,10 @@ export interface InotifyOptions {
   readonly hub?: InotifyHub;
   /** Neither watched nor told of. Default: nothing besides our own names. */
   readonly ignored?: (path: RelPath, directory: boolean) => boolean;
-  /** Asked at each change of attributes: true when nobody needs to hear of it now. */
+  /**
+   * True while nobody needs to hear of what happens, but of deletes: new folders are not followed then. Whoever asked for
+   * this has all folders watched, and looked at, when it is over.
+   */
   readonly postponed?: () => boolean;
 }
 
@@ -171,6 +174,8 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
   };
 
   const follow = (path: RelPath): void => {
+    // To tell of each stub of a first mirror takes the kernel longer than to make it.
+    if (options.postponed?.() === true) return;
     if (mount) followLater(path);
     else followNow(path, true);
   };

@@ -28,7 +28,7 @@ export interface LocalSourceOptions {
   readonly timers?: Timers;
   /** `start` begins with inotify alone; `choose` says later, when the tree is there, how large it is. */
   readonly later?: boolean;
-  /** Asked at each change of attributes: true when nobody needs to hear of it now. */
+  /** As of an inotify source. */
   readonly postponed?: () => boolean;
 }
 

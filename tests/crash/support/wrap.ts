@@ -66,10 +66,11 @@ export interface WrappedFs {
 
 /** Many links in one go are made one by one here, as in the kernel: it can end after each of them. */
 function linkByLink(fs: FsPort): NonNullable<FsPort['makeLinks']> {
-  return async (folder, links, atimeNs) => {
+  return async (folders, atimeNs) => {
     const seen: (RawStat | string)[] = [];
-    for (const { name, target } of links) {
-      const path = folder === '' ? name : `${folder}/${name}`;
+    for (const { path, target } of folders.flatMap(({ folder, links }) =>
+      links.map(({ name, target }) => ({ path: folder === '' ? name : `${folder}/${name}`, target })),
+    )) {
       try {
         await fs.symlink(target, path);
         await fs.setLinkAtime(path, atimeNs);
