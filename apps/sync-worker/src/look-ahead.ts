@@ -122,3 +122,13 @@ export async function lookAhead(ports: PairPorts, tasks: readonly Task[]): Promi
     ),
   ]);
 }
+
+/** Once more, where what was seen of the remote may be older than what has been done there. */
+export async function lookAgain(ports: PairPorts, tasks: readonly Task[]): Promise<void> {
+  if (tasks.length === 0) return;
+  for (const task of tasks) {
+    delete task.remote;
+    delete task.asked;
+  }
+  await lookAhead(ports, tasks);
+}

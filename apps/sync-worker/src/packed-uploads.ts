@@ -18,6 +18,13 @@ import { upLimit } from './uploads.ts';
 type Packed = Upload & Extract<PackOutcome, { kind: 'packed' }>;
 const NOTHING: Brought = { folders: [], files: new Map() };
 
+export interface PacksCame {
+  /** A few words for each path that is at rest now. */
+  readonly said: ReadonlyMap<RelPath, string>;
+  /** What a pack was to bring and has not, as far as is known. It may be there all the same. */
+  readonly unsure: ReadonlySet<RelPath>;
+}
+
 /** As the mount shows it; inodes of the disk behind it mean nothing here. */
 function shownAs({ size, mode, mtimeNs }: UnpackedFile): FileStat {
   return { size, mode, mtimeNs, ctimeNs: mtimeNs, dev: 0n, ino: 0n, birthNs: 0n };
@@ -39,9 +46,10 @@ export async function undoPack(ports: PairPorts, pack: string): Promise<void> {
   ports.base.record([], slots);
 }
 
-async function sendPack(ports: PairPorts, { folders, uploads }: Pack, stepNs: bigint): Promise<Brought> {
+/** null: nobody was asked to unpack it. */
+async function sendPack(ports: PairPorts, { folders, uploads }: Pack, stepNs: bigint): Promise<Brought | null> {
   const [first] = uploads;
-  if (first === undefined || ports.packs === undefined) return NOTHING;
+  if (first === undefined || ports.packs === undefined) return null;
   const pack = ports.slot();
   const at = ports.now();
   // ORDER: known before it is there. CRASH: what was given its name is found there and compared; the rest is undone.
@@ -57,7 +65,8 @@ async function sendPack(ports: PairPorts, { folders, uploads }: Pack, stepNs: bi
     const outcome = packing.value[i];
     return outcome?.kind === 'packed' ? [{ ...upload, ...outcome }] : [];
   });
-  const answer = sent.length === 0 ? null : await ports.packs.unpack(pack);
+  if (sent.length === 0) return null;
+  const answer = await ports.packs.unpack(pack);
   if (answer?.kind !== 'unpacked') return NOTHING;
   const made = new Set(answer.folders);
   const unpacked = new Map(answer.files.map((file) => [file.slot, file]));
@@ -80,27 +89,31 @@ export async function areForPack(ports: PairPorts, tasks: readonly SeenAhead[]):
   return small.length >= packs.fewest && (await packs.served());
 }
 
-/** Answers with a few words for each path that is at rest now. */
 export async function packedUploads(
   ports: PairPorts,
   settler: Pick<PathSettler, 'noteChange'>,
   tasks: readonly SeenAhead[],
-): Promise<ReadonlyMap<RelPath, string>> {
+): Promise<PacksCame> {
   const said = new Map<RelPath, string>();
+  const unsure = new Set<RelPath>();
   const { base, packs } = ports;
   const stepNs = timeStep(ports);
-  if (packs === undefined || stepNs === null) return said;
+  if (packs === undefined || stepNs === null) return { said, unsure };
   for (const pack of await planPacks(ports, tasks, packs.fewest)) {
     // ORDER: what is done is written down first; what is left of the pack then goes by the journal.
-    const done = recordNew(ports, pack.uploads, await sendPack(ports, pack, stepNs));
+    const brought = await sendPack(ports, pack, stepNs);
+    const done = recordNew(ports, pack.uploads, brought ?? NOTHING);
     for (const [path, words] of done) said.set(path, words);
     if (done.size > 0) settler.noteChange();
     const open = base.intents().find(({ packed }) => packed !== undefined)?.packed;
     if (open !== undefined) await undoPack(ports, open);
+    for (const { step } of brought === null ? [] : [...pack.folders, ...pack.uploads])
+      if (!done.has(step.path)) unsure.add(step.path);
     if (done.size === 0) break;
   }
   // The mount knows nothing of a new folder; what it remembers of the others is older than the pack.
-  const changed = new Set([...said.keys()].map(parentOf).filter((folder) => !said.has(folder)));
+  const meant = new Set([...said.keys(), ...unsure]);
+  const changed = new Set([...meant].map(parentOf).filter((folder) => !meant.has(folder)));
   if (changed.size > 0 && listingCacheMs(ports) !== 0) await ports.remote.forgetListings([...changed]);
-  return said;
+  return { said, unsure };
 }

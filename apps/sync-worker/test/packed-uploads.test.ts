@@ -16,6 +16,7 @@ let disk: DiskFs;
 let asked: string[] = [];
 let packedNames: string[] = [];
 let served = true;
+let wholes = false;
 let answer: Unpack;
 
 const really: Unpack = (slot) => unpack(disk, slot, () => Date.now());
@@ -25,9 +26,11 @@ beforeEach(async () => {
   disk = createDiskFs({ root: remote, mode: 'local' });
   asked = [];
   served = true;
+  wholes = false;
   answer = really;
   pair = await twoFolders({
     remote,
+    wholeFolders: { fewest: 2, suits: () => wholes },
     packs: {
       fewest: 2,
       served: async () => served,
@@ -160,6 +163,40 @@ test.each<readonly [string, Unpack]>([
   await pair.change('local', 'create', ...write());
   expect(asked).toHaveLength(1);
   expect(Object.keys(pair.tree('remote')).some((name) => name.includes('conflict'))).toBe(false);
+});
+
+test('after one that broke, the remote is looked at again, and no new folder of it is tried as a whole', async () => {
+  wholes = true;
+  const paths = write();
+  answer = async (slot) => {
+    await disk.rename(packPath(slot), takenPath(slot));
+    fs.mkdirSync(path.join(remote, 'd'));
+    fs.writeFileSync(path.join(remote, 'd/c'), 'of d/c');
+    fs.writeFileSync(path.join(remote, 'd/d'), 'of somebody else');
+    return null;
+  };
+  const { remote: there } = pair.ports;
+  const { stage, stageFolder } = there;
+  const stagedFiles: string[] = [];
+  const stagedFolders: string[] = [];
+  Object.assign(there, {
+    stage: (...args: Parameters<typeof stage>) => {
+      stagedFiles.push(args[0].step.path);
+      return stage(...args);
+    },
+    stageFolder: (...args: Parameters<typeof stageFolder>) => {
+      stagedFolders.push(args[0]);
+      return stageFolder(...args);
+    },
+  });
+  await pair.change('local', 'create', ...paths);
+  expect(stagedFolders).toEqual([]);
+  // What is there already is not staged first to find that out.
+  expect(stagedFiles.filter((name) => !name.includes('conflict')).sort()).toEqual(['a', 'b', 'd/e/f', 'd/e/g', 'g']);
+  expect(fs.readFileSync(path.join(remote, 'd/d'), 'utf8')).toBe('of somebody else');
+  const conflict = Object.entries(pair.tree('remote')).find(([name]) => name.startsWith('d/d (conflict'));
+  expect(conflict?.[1]).toBe('file of d/d');
+  await pair.open('d/d');
 });
 
 test('broken off in the middle, it is withdrawn: what comes late does nothing', async () => {
