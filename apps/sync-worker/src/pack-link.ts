@@ -1,5 +1,6 @@
 /** The way to whoever packs and unpacks beside the remote's disk. */
 import type { PackAnswer, PackRequest, UnpackOutcome } from '@lazysync/event-model';
+import { systemClock } from '@lazysync/ops';
 import { askToPack, askToUnpack, packsThere, type RedisLink, RedisUnreachable } from '@lazysync/queue';
 
 export interface PackLink {
@@ -16,6 +17,8 @@ export interface PackLink {
 const FEWEST = 16;
 /** Some hundreds of files and their fsyncs, on a slow disk. ms */
 const DEADLINE_MS = 15_000;
+/** How often it is asked, while an answer is waited for, whether anybody is there to give it, ms. */
+const STILL_THERE_MS = 1_000;
 /** Not asked again for so long after it came to nothing, ms. */
 const PAUSE_MS = 60_000;
 
@@ -25,9 +28,11 @@ export interface PackLinkOptions {
   /** ms; only differences count. */
   readonly elapsed: () => number;
   readonly refused: (why: string) => void;
+  /** For an answer, ms. */
+  readonly deadlineMs?: number;
 }
 
-export function createPackLink({ redis, pair, elapsed, refused }: PackLinkOptions): PackLink {
+export function createPackLink({ redis, pair, elapsed, refused, deadlineMs = DEADLINE_MS }: PackLinkOptions): PackLink {
   let pausedUntil = Number.NEGATIVE_INFINITY;
   const pause = (why: string): void => {
     pausedUntil = elapsed() + PAUSE_MS;
@@ -38,18 +43,32 @@ export function createPackLink({ redis, pair, elapsed, refused }: PackLinkOption
     else if (outcome.kind === 'refused') pause(outcome.why);
     return outcome;
   };
+  /** null: Redis does not say. */
+  const isThere = async (): Promise<boolean | null> => {
+    try {
+      return await packsThere(redis, pair);
+    } catch (error) {
+      if (!(error instanceof RedisUnreachable)) throw error;
+      return null;
+    }
+  };
+  /** Whoever is killed while it is at work never answers. */
+  async function whileThere<T>(wait: (nobody: AbortSignal) => Promise<T>): Promise<T> {
+    const nobody = new AbortController();
+    const over = new AbortController();
+    const watch = async (): Promise<void> => {
+      while (!over.signal.aborted) {
+        await systemClock.sleep(STILL_THERE_MS, over.signal);
+        if (!over.signal.aborted && (await isThere()) === false) nobody.abort();
+      }
+    };
+    const [answer] = await Promise.all([wait(nobody.signal).finally(() => over.abort()), watch()]);
+    return answer;
+  }
   return {
     fewest: FEWEST,
-    async served() {
-      if (elapsed() < pausedUntil) return false;
-      try {
-        return await packsThere(redis, pair);
-      } catch (error) {
-        if (!(error instanceof RedisUnreachable)) throw error;
-        return false;
-      }
-    },
-    unpack: async (slot) => heard(await askToUnpack(redis, pair, slot, DEADLINE_MS)),
-    pack: async (request) => heard(await askToPack(redis, pair, request, DEADLINE_MS)),
+    served: async () => elapsed() >= pausedUntil && (await isThere()) === true,
+    unpack: async (slot) => heard(await whileThere((signal) => askToUnpack(redis, pair, slot, deadlineMs, signal))),
+    pack: async (request) => heard(await whileThere((signal) => askToPack(redis, pair, request, deadlineMs, signal))),
   };
 }

@@ -22,24 +22,26 @@ export async function packsThere(redis: RedisLink, pair: string): Promise<boolea
   return (await listPresence(redis, pair, 'server-watcher')).some(({ packs }) => packs === true);
 }
 
-/** null: nobody has answered in time, and whether anything was done is not known. */
+/** null: nobody has answered in time, and whether anything was done is not known. `signal`: nobody will. */
 export async function askToUnpack(
   redis: RedisLink,
   pair: string,
   slot: string,
   deadlineMs: number,
+  signal?: AbortSignal,
 ): Promise<UnpackOutcome | null> {
-  return decodeUnpack(await ask(redis, pair, UNPACK, slot, deadlineMs));
+  return decodeUnpack(await ask(redis, pair, UNPACK, slot, deadlineMs, signal));
 }
 
-/** null: nobody has answered in time; a pack may come all the same. */
+/** null: nobody has answered in time; a pack may come all the same. `signal`: nobody will. */
 export async function askToPack(
   redis: RedisLink,
   pair: string,
   request: PackRequest,
   deadlineMs: number,
+  signal?: AbortSignal,
 ): Promise<PackAnswer | null> {
-  return decodePackAnswer(await ask(redis, pair, PACK, encodePackRequest(request), deadlineMs));
+  return decodePackAnswer(await ask(redis, pair, PACK, encodePackRequest(request), deadlineMs, signal));
 }
 
 /** Both get whatever was asked for. */
