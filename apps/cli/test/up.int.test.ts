@@ -99,7 +99,10 @@ describe('up', () => {
         },
       ],
     });
-    expect((await home.run(['status'], { cwd: home.path('L/docs') })).stdout).toMatch(/^state +idle$/m);
+    // On a busy machine Redis may answer later than `status` waits for it, which is said then.
+    await until('rest', async () =>
+      /^state +idle$/m.test((await home.run(['status'], { cwd: home.path('L/docs') })).stdout),
+    );
 
     const { stdout } = await home.run(['ls', '-l', 'L']);
     expect(stdout.split('\n').map((line) => [line.split(' ')[0], line.split(' ').at(-1)])).toEqual([

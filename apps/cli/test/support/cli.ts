@@ -74,8 +74,9 @@ export function makeHome({ asNobody = false } = {}): Home {
     return at;
   };
   folder('home');
+  // What is compiled once is kept for all, as by ./lazysync.
   const outside = Object.entries(process.env).filter(
-    ([name]) => !/^(LAZYSYNC_|REDIS_URL|XDG_|HOME|NODE_|VITEST)/.test(name),
+    ([name]) => name === 'NODE_COMPILE_CACHE' || !/^(LAZYSYNC_|REDIS_URL|XDG_|HOME|NODE_|VITEST)/.test(name),
   );
   const running = new Set<Running>();
 
@@ -177,10 +178,12 @@ function readLink(file: string): string {
 export async function until<T>(what: string, ask: () => T | Promise<T>, ms = 60_000): Promise<NonNullable<T>> {
   const end = performance.now() + ms;
   for (;;) {
+    const begun = performance.now();
     const answer = await ask();
     if (answer !== undefined && answer !== null && answer !== false) return answer as NonNullable<T>;
     if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
-    await pause(20);
+    // A look by a process of its own takes from what is waited for: half of the time is left to that.
+    await pause(Math.min(500, Math.max(20, performance.now() - begun)));
   }
 }
 
