@@ -7,6 +7,7 @@ export async function waitFor<T>(
   const until = Date.now() + deadlineMs;
   let last: unknown;
   for (;;) {
+    const begun = performance.now();
     try {
       const seen = await look();
       if (seen !== false && seen !== null && seen !== undefined) return seen as NonNullable<T>;
@@ -18,6 +19,7 @@ export async function waitFor<T>(
       throw new Error(
         `not within ${deadlineMs} ms: ${what} (last: ${last instanceof Error ? last.message : String(last)})`,
       );
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    // A look by a process of its own takes from what is waited for: half of the time is left to that.
+    await new Promise((resolve) => setTimeout(resolve, Math.min(500, Math.max(25, performance.now() - begun))));
   }
 }

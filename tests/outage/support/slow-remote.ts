@@ -1,8 +1,10 @@
 /** A real network mount whose link can be cut: `remote` is the mount, `backing` the folder behind it. */
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll } from 'vitest';
 
 const LAB = process.env.LAZYSYNC_LAB ?? path.resolve(import.meta.dirname, '../../../../shared/lab');
 const PROGRAM = path.join(LAB, 'slow-remote');
@@ -19,6 +21,12 @@ function whyNot(): string | null {
 
 /** null: mounts can be made here; else why not. */
 export const noMounts: string | null = whyNot();
+
+/** Mounts that come to their end while the next test is at work: they wait seconds for init to bury their processes. */
+const ending: Promise<void>[] = [];
+afterAll(async () => {
+  await Promise.all(ending);
+}, 120_000);
 
 export class SlowRemote {
   readonly dir: string;
@@ -69,9 +77,15 @@ export class SlowRemote {
     this.#run('reset-stats');
   }
 
+  /** Waited for at the end of the file. */
   down(): void {
-    this.#run('down');
-    fs.rmSync(this.dir, { recursive: true, force: true });
+    const end = async (): Promise<void> => {
+      await promisify(execFile)(PROGRAM, ['down', this.dir], { timeout: 60_000 });
+      fs.rmSync(this.dir, { recursive: true, force: true });
+    };
+    const ended = end();
+    ended.catch(() => undefined);
+    ending.push(ended);
   }
 
   /** Does the mount answer? Asked by a process of its own, which may hang. */
