@@ -7,6 +7,9 @@ import { Lab } from './support/lab.ts';
 import { differences, filesUnder, hashFile, pathsOf } from './support/trees.ts';
 import { waitFor } from './support/wait-for.ts';
 
+/** Some machines have many times as many. */
+const REAL_FILES = 2_000;
+
 let lab: Lab;
 beforeEach(() => {
   lab = new Lab('main');
@@ -19,7 +22,13 @@ const isStub = (full: string): boolean => fs.lstatSync(full, { throwIfNoEntry: f
 const isFile = (full: string): boolean => fs.lstatSync(full, { throwIfNoEntry: false })?.isFile() ?? false;
 
 test('mirrors real folders as stubs, and every read makes a copy with the same bytes, mode and mtime', async () => {
-  fs.cpSync('/usr/include', lab.r('include'), { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+  let left = REAL_FILES;
+  fs.cpSync('/usr/include', lab.r('include'), {
+    recursive: true,
+    verbatimSymlinks: true,
+    preserveTimestamps: true,
+    filter: (from) => !isFile(from) || left-- > 0,
+  });
   await lab.up();
   expect(lab.out).toMatch(/^ready {2}[\d,]+ stubs?, [\d,]+ folders?, 0 B downloaded/m);
   const files = pathsOf(lab.remote).filter((rel) => isFile(lab.r(rel)));
