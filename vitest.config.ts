@@ -43,6 +43,7 @@ export default defineConfig({
           include: ['{libs,apps,tools}/**/test/**/*.test.ts', 'bench/test/**/*.test.ts'],
           exclude: [...skipped, ...slow],
           isolate: false,
+          maxWorkers: 2, // by itself vitest leaves one processor to whoever looks on
           // A busy machine is slow: no test is to fail by that.
           testTimeout: 60_000,
           sequence: { groupOrder: 0 },
