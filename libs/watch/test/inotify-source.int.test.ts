@@ -46,6 +46,33 @@ os.makedirs(f"{sys.argv[1]}/late/deep")
   await until(() => ears.has('late/deep/x'), 'a file in the late folder');
 });
 
+test('while nobody needs to hear of it, folders that are made are told of and not followed, until they are asked for', async () => {
+  let postponed = true;
+  const source = createInotifySource({
+    root: folder.path,
+    side: 'local',
+    mount: false,
+    listener: ears,
+    postponed: () => postponed,
+  });
+  sources.push(source);
+  mkdirSync(at('there'));
+  await source.start();
+  mkdirSync(at('new/deep'), { recursive: true });
+  writeFileSync(at('new/deep/x'), '');
+  writeFileSync(at('there/x'), '');
+  await until(() => ears.has('there/x'), 'a file in a folder that was there');
+  expect(ears.has('new')).toBe(true);
+  expect(source.watched()).toBe(2);
+  postponed = false;
+  await source.rewatch([p(''), p('there'), p('new'), p('new/deep')]);
+  writeFileSync(at('new/deep/y'), '');
+  await until(() => ears.has('new/deep/y'), 'a file in a folder that was asked for');
+  mkdirSync(at('new/deep/last'));
+  await until(() => source.watched() === 5, 'a folder that was made afterwards');
+  expect(ears.hints.map((hint) => hint.path)).not.toContain('new/deep/x');
+});
+
 test('10,000 folders', async () => {
   python('import os, sys\nfor i in range(10000): os.makedirs(f"{sys.argv[1]}/{i % 100}/{i}")');
   const source = watching('local', false);
