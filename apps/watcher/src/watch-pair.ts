@@ -197,6 +197,8 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     onLost: (what) => lost('local', what),
     onWriting: (path, writing) => settle.writing('local', path, writing),
     onListing: (path, open) => {
+      // The worker lists everything now; all stubs are armed when it is through.
+      if (!ready) return;
       if (ownListings.has(path)) {
         if (!open) ownListings.delete(path);
         return;
@@ -371,7 +373,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     }
     log.debug('the start scan is carried out');
     // ORDER: after `ready`: what is made from now on is followed. What was made before is found by the look that follows.
-    if (missed) await rewatchLocal(directories());
+    await rewatchLocal(directories());
     await armStubs();
     remoteScan.start();
     await source.choose(() => base.reader().counts().entries);

@@ -43,8 +43,8 @@ export interface InotifyOptions {
   /** Neither watched nor told of. Default: nothing besides our own names. */
   readonly ignored?: (path: RelPath, directory: boolean) => boolean;
   /**
-   * True while nobody needs to hear of what happens, but of deletes: new folders are not followed then. Whoever asked for
-   * this has all folders watched, and looked at, when it is over.
+   * True while nobody needs to hear of what happens, but of deletes: new folders are not followed then, and opens are not
+   * asked for. Whoever asked for this has all folders watched, and looked at, when it is over.
    */
   readonly postponed?: () => boolean;
 }
@@ -139,7 +139,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
 
   /**
    * ORDER: the watch before the look, so that what comes in between is told twice rather than never. Opens are asked for
-   * only when all looks are done: our own would fill the kernel's queue.
+   * only when all looks are done, the worker's at the start among them: they would fill the kernel's queue.
    */
   const followNow = (top: RelPath, report: boolean): void => {
     const next = [top];
@@ -152,7 +152,7 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
         if (errnoOf(error) === null) throw error; // gone again, or unreadable: events or the scan tell
       }
     }
-    for (const path of next) addNow(path);
+    if (options.postponed?.() !== true) for (const path of next) addNow(path);
   };
 
   const followLater = (top: RelPath): void => {
