@@ -134,7 +134,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       done += plan.later.length;
       // What stays on one side only is looked into, too: something that is to be synced may have come into it.
       const walked = (path: RelPath): boolean => ['directory', 'residual'].includes(base.get(path)?.kind ?? '');
-      level.push(...plan.inside.filter(walked));
+      for (const path of plan.inside) if (walked(path)) level.push(path);
       progress({ done, total });
     };
 
@@ -151,9 +151,11 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
         folders.add(path);
         total += names;
         done += names;
-        const below = base.folders(path).map((name) => joinPath(path, name));
-        // The base keeps what became ignored, and the own folder of the trash.
-        level.push(...below.filter((one) => !ports.ignored(one, true)));
+        for (const name of base.folders(path)) {
+          const below = joinPath(path, name);
+          // The base keeps what became ignored, and the own folder of the trash.
+          if (!ports.ignored(below, true)) level.push(below);
+        }
       }
       for (const { path, here, there } of open) {
         folders.add(path);
@@ -163,7 +165,7 @@ export function createRescan(ports: PairPorts, settler: PathSettler, progress: (
       const plan = planFolders(ports, open, troubled);
       total += plan.names;
       done += plan.agreed;
-      deletes.push(...plan.deletes);
+      for (const one of plan.deletes) deletes.push(one);
       for (const path of plan.met) met.add(path);
       const before = underWay;
       underWay = carryOut(plan, open, before);

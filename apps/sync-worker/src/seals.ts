@@ -64,12 +64,12 @@ export function sealsIn(ports: PairPorts, troubled: Iterable<RelPath>): Seals {
         const some = put.get(folder) ?? new Map<RelPath, BaseRecord>();
         put.set(folder, some.set(change.record.path, change.record));
       }
-      base.together(() => {
-        for (const folder of folders) {
-          const seal = sealFor(folder, put.get(folder.path) ?? new Map());
-          if (seal !== null) base.putSeal(folder.path, seal);
-        }
-      });
+      const seals = new Map<RelPath, Seal>();
+      for (const folder of folders) {
+        const seal = sealFor(folder, put.get(folder.path) ?? new Map());
+        if (seal !== null) seals.set(folder.path, seal);
+      }
+      base.putSeals(seals);
     },
   };
 }

@@ -163,8 +163,8 @@ export interface Base extends BaseReader {
   ): void;
   /** All that `act` writes is one transaction. */
   together(act: () => void): void;
-  /** Of a folder that has a row (or the root), in the state that its rows are in now. */
-  putSeal(path: RelPath, seal: Seal): void;
+  /** Of folders that have a row (or the root), in the state that their rows are in now. One transaction. */
+  putSeals(seals: ReadonlyMap<RelPath, Seal>): void;
   /** What all decisions hang on beside rows and what is seen; seals from under another one fall. */
   keepSealsUnder(policy: string): void;
   putPin(pattern: string): void;

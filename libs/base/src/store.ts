@@ -267,10 +267,13 @@ export function openBase(file: string): Base {
       for (const slot of cleared) for (const known of [open, over]) known.delete(slot);
       for (const intent of left) keep({ ...intent, over: true });
     },
-    putSeal: (path, { local, remote, names }) => {
-      // Whoever changes a row from here on has to ask anew.
-      lastDir = null;
-      addSeal.run(local, remote, names, path);
+    putSeals: (seals) => {
+      if (seals.size === 0) return;
+      transaction(() => {
+        // Whoever changes a row from here on has to ask anew.
+        lastDir = null;
+        for (const [path, { local, remote, names }] of seals) addSeal.run(local, remote, names, path);
+      });
     },
     keepSealsUnder: (policy) => {
       if (onFile.meta(SEALED_UNDER) === policy) return;

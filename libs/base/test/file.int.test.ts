@@ -145,7 +145,7 @@ test('a base of version 2 goes on with all that it knows', () => {
   old.close();
   const again = openBase(file);
   expect(again.below(at(''))).toEqual([directory('d', 1)]);
-  again.putSeal(at('d'), { local: 'l', remote: 'r', names: 0 });
+  again.putSeals(new Map([[at('d'), { local: 'l', remote: 'r', names: 0 }]]));
   expect(again.seal(at('d'))).toEqual({ local: 'l', remote: 'r', names: 0 });
   again.close();
 });

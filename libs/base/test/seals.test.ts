@@ -8,6 +8,7 @@ const SEAL = { local: 'l', remote: 'r', names: 2 };
 const ALL = ['', 'd', 'd/e', 'd/e/deep', 'other'];
 
 let base: Base;
+const sealAll = (): void => base.putSeals(new Map(ALL.map((path) => [at(path), SEAL])));
 
 beforeEach(() => {
   base = openBase(':memory:');
@@ -23,7 +24,7 @@ beforeEach(() => {
     rows.map((record) => ({ kind: 'put', record })),
     [],
   );
-  for (const path of ALL) base.putSeal(at(path), SEAL);
+  sealAll();
 });
 afterEach(() => {
   base.close();
@@ -38,7 +39,7 @@ const after = (...changes: BaseChange[]): string[] => {
 test('it is told as it was given, of the root too; of a folder that has no row there is none', () => {
   expect(sealed()).toEqual(ALL);
   expect(base.seal(at('d'))).toEqual(SEAL);
-  base.putSeal(at('nowhere'), SEAL);
+  base.putSeals(new Map([[at('nowhere'), SEAL]]));
   expect(base.seal(at('nowhere'))).toBeNull();
 });
 
@@ -67,7 +68,7 @@ test('what is buried is sealed no more, nor is what was found to lead elsewhere'
 test('within one transaction, too', () => {
   base.together(() => {
     base.record([{ kind: 'put', record: stub('other/one', 11) }], []);
-    base.putSeal(at('other'), SEAL);
+    base.putSeals(new Map([[at('other'), SEAL]]));
     base.record([{ kind: 'put', record: stub('other/two', 12) }], []);
   });
   expect(base.seal(at('other'))).toBeNull();
@@ -76,7 +77,7 @@ test('within one transaction, too', () => {
 test('all of them stand for one policy', () => {
   base.keepSealsUnder('a');
   expect(sealed()).toEqual([]);
-  for (const path of ALL) base.putSeal(at(path), SEAL);
+  sealAll();
   base.keepSealsUnder('a');
   expect(sealed()).toEqual(ALL);
   base.keepSealsUnder('b');

@@ -24,7 +24,7 @@ import { createDiskRoot, type Opened } from './disk-root.ts';
 import { scanAtOnce, scanLater } from './disk-scan.ts';
 import { FsError, type FsPort, type NewLinks, type OpenFile, type RawName, type RawStat } from './fs-port.ts';
 import { createLinkTexts, type LinkTexts } from './link-texts.ts';
-import { createLinkMaker } from './link-thread.ts';
+import { createLinkMaker, portionsOf } from './link-thread.ts';
 import { escapeBytes, REPLACED, rawStat, rawStatx, textOf } from './raw-stat.ts';
 
 const { O_DIRECTORY, O_RDONLY, O_RDWR, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, O_CREAT, O_EXCL } = fs.constants;
@@ -72,6 +72,9 @@ function checked(path: string): string {
 }
 
 const CACHED_CALLS: ReadonlySet<string> = new Set(['lstat', 'readlink', 'readdir']);
+
+/** Made in one go. */
+const LINKS = 4_000;
 
 /** Local calls give the event loop a turn after this long, ms. */
 const TURN = 10;
@@ -204,19 +207,25 @@ export function createDiskFs(options: DiskOptions): DiskFs {
 
   const makeLinks = async (rootFd: number, folders: readonly NewLinks[], atimeNs: bigint) => {
     for (const { folder } of folders) checked(folder);
-    const { stats, failures } = await links.make({ rootFd, folders, atimeNs });
-    const failed = new Map(failures);
-    const all = Buffer.from(stats.buffer, stats.byteOffset, stats.byteLength);
-    return folders
-      .flatMap((one) => one.links)
-      .map(({ target }, i) => {
-        const failure = failed.get(i);
-        if (failure !== undefined) return failure;
-        const stat = rawStatx(decodeStatx(all.subarray(i * STATX_BYTES, (i + 1) * STATX_BYTES)));
+    const seen: (RawStat | string)[] = [];
+    for (const some of portionsOf(folders, LINKS)) {
+      const { stats, failures } = await links.make({ rootFd, folders: some, atimeNs });
+      const failed = new Map(failures);
+      const all = Buffer.from(stats.buffer, stats.byteOffset, stats.byteLength);
+      const targets = some.flatMap((one) => one.links.map(({ target }) => target));
+      for (const [at, target] of targets.entries()) {
+        const failure = failed.get(at);
+        if (failure !== undefined) {
+          seen.push(failure);
+          continue;
+        }
+        const stat = rawStatx(decodeStatx(all.subarray(at * STATX_BYTES, (at + 1) * STATX_BYTES)));
         // RACE: somebody may have put something else there: no link, or one of another text, which has an inode of its own.
         if (stat.kind === 'symlink') texts?.put(stat, target);
-        return stat;
-      });
+        seen.push(stat);
+      }
+    }
+    return seen;
   };
 
   const names = async (fd: number): Promise<RawName[]> => {

@@ -2,9 +2,10 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { decodeStatx, STATX_BYTES } from '@lazysync/ops';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createLinkMaker, type LinkMaker } from '../src/link-thread.ts';
+import { createLinkMaker, type LinkMaker, portionsOf } from '../src/link-thread.ts';
 
 let dir: string;
 let rootFd: number;
@@ -24,7 +25,6 @@ afterEach(() => {
   fs.rmSync(dir, { recursive: true, force: true });
 });
 
-const threads = (): number => fs.readdirSync('/proc/self/task').length;
 const makerAfter = (many: number, idleMs = 60_000): LinkMaker =>
   createLinkMaker({ many, idleMs, turn: async () => void turns++ });
 const order = (...names: string[]) => ({
@@ -71,17 +71,47 @@ test('orders that are given at once are carried out in order, and answered each 
 
 test('the thread ends when nothing more is to be made, and begins again', async () => {
   maker = makerAfter(1, 50);
-  const before = threads();
   await maker.make(order('x'));
-  expect(threads()).toBeGreaterThan(before);
-  await expect.poll(threads, { timeout: 10_000 }).toBe(before);
+  expect(maker.hasThread()).toBe(true);
+  await expect.poll(() => maker.hasThread(), { timeout: 10_000 }).toBe(false);
   await maker.make(order('y', 'z'));
+  expect(maker.hasThread()).toBe(true);
   expect(fs.readlinkSync(path.join(dir, 'b/z'))).toBe('/to/b/z');
 });
 
-test('who waits when it is closed hears of it', async () => {
+test('what is under way when it is closed is answered, and the thread ends', async () => {
   maker = makerAfter(0);
   const made = maker.make(order('x'));
   maker.close();
-  await expect(made).rejects.toThrow('closed');
+  expect((await made).failures.map(([at]) => at)).toEqual([1]);
+  await expect.poll(() => maker.hasThread(), { timeout: 10_000 }).toBe(false);
+});
+
+test('where the thread can not do its work, this one does', async () => {
+  const main = path.join(dir, 'broken.mjs');
+  fs.writeFileSync(
+    main,
+    "import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => { throw 1 });",
+  );
+  maker = createLinkMaker({ many: 0, idleMs: 60_000, turn: async () => void turns++, main: pathToFileURL(main) });
+  const all = await Promise.all([maker.make(order('x')), maker.make(order('y'))]);
+  expect(all.map(({ failures }) => failures.map(([at]) => at))).toEqual([[1], [1]]);
+  expect(fs.readlinkSync(path.join(dir, 'b/y'))).toBe('/to/b/y');
+  expect(turns).toBe(6);
+  await maker.make(order('z'));
+  expect(turns).toBe(9);
+});
+
+test('a folder of very many links goes in portions, small ones go together', () => {
+  const links = (count: number) => Array.from({ length: count }, (_one, n) => ({ name: `${n}`, target: '' }));
+  const folders = [
+    { folder: 'a', links: links(3) },
+    { folder: 'none', links: [] },
+    { folder: 'b', links: links(12) },
+    { folder: 'c', links: links(2) },
+  ];
+  const portions = [...portionsOf(folders, 5)].map((some) =>
+    some.map(({ folder, links: part }) => `${folder} ${part.map(({ name }) => name).join('')}`),
+  );
+  expect(portions).toEqual([['a 012', 'b 01'], ['b 23456'], ['b 7891011'], ['c 01']]);
 });

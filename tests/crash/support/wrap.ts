@@ -29,8 +29,28 @@ const POINTS_OF_BASE: ReadonlySet<string> = new Set([
   'putPin',
   'dropPin',
 ]);
+/** Does it come to a transaction? */
+function writes(base: Base, key: string, args: readonly unknown[]): boolean {
+  switch (key) {
+    case 'record':
+      return args.slice(0, 3).some((list) => (list as unknown[]).length > 0);
+    case 'putSeals':
+      return (args[0] as ReadonlyMap<string, unknown>).size > 0;
+    case 'keepSealsUnder':
+      return base.meta('sealed-under') !== args[0];
+    default:
+      return true;
+  }
+}
+
 /** What these say is for people, or is found out anew: written at times of its own, and no part of what must survive. */
-const ASIDE: ReadonlySet<string> = new Set(['setMeta', 'clearProblem', 'clearProblemsBelow']);
+const ASIDE: ReadonlySet<string> = new Set([
+  'setMeta',
+  'clearProblem',
+  'clearProblemsBelow',
+  'putSeals',
+  'keepSealsUnder',
+]);
 
 /** What a mount can not do: as sshfs, and as a server without hard links. `capture`: sshfs, and a pair set so. */
 export type Abilities = 'disk' | 'sshfs' | 'no-links' | 'capture';
@@ -122,9 +142,9 @@ export function wrapBase(real: Base, points: Points): Base {
     const method = (value as Method).bind(real);
     wrapped[key] = (...args: unknown[]) => {
       const act = (): unknown => method(...args);
-      const isEmpty = key === 'record' && args.slice(0, 3).every((list) => (list as unknown[]).length === 0);
+      if (!writes(real, key, args)) return points.readingNow(act);
       if (ASIDE.has(key)) return points.asideNow(act);
-      return POINTS_OF_BASE.has(key) && !isEmpty ? points.aroundNow(`base ${key}`, act) : points.readingNow(act);
+      return POINTS_OF_BASE.has(key) ? points.aroundNow(`base ${key}`, act) : points.readingNow(act);
     };
   }
   return wrapped as unknown as Base;
