@@ -38,7 +38,8 @@ const pushed = (): boolean => (lab.status() as { remoteScan?: { pushed: boolean 
 
 beforeAll(async () => {
   if (noMounts !== null) return;
-  slow = new SlowRemote('--rtt', '20');
+  // Its listings are remembered for long enough to be older than a pack.
+  slow = new SlowRemote('--rtt', '20', '--opts', 'dcache_timeout=2');
   lab = new Lab('packs', slow.remote);
   await lab.up();
   startServer();
