@@ -19,8 +19,7 @@ const compose = {
 };
 
 /** Those that take longest begin first, so that none of them runs alone at the end. */
-const LONG =
-  /(mounted|packs|real-work|outage\/outage|guards|main-job|\/up|plain|whole-folders|crash-points|bad-input|visit|resume|thousand|reset-reads)\.int\.test\.ts$/;
+const LONG = /(mounted|packs|real-work|outage\/outage|guards|main-job|\/up)\.int\.test\.ts$/;
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
