@@ -36,7 +36,7 @@ export function device(major: number, minor: number): bigint {
 }
 
 /** What was met last: nearly all that is looked at lies on one, and the arithmetic of large numbers takes long. */
-let lastDevice = { major: -1, minor: -1, dev: 0n };
+let lastDevice = { major: 0, minor: 0, dev: 0n };
 
 function deviceAt(buffer: Buffer): bigint {
   const major = buffer.readUInt32LE(136);

@@ -1,6 +1,7 @@
 /** What local shows at a path, told without reading a stub: reading would move its atime. */
 import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs';
-import type { BaseRecord, Entry } from '@lazysync/event-model';
+import { agrees } from '@lazysync/action-table';
+import { type BaseRecord, type Entry, identityOf, sameIdentity } from '@lazysync/event-model';
 import { errnoOf } from '@lazysync/ops';
 
 /** null: nothing is there; a text: the errno name of why it can not be told. */
@@ -54,10 +55,6 @@ export function isAsRecorded(path: string, row: BaseRecord | null): boolean {
   if (row === null || (row.kind !== 'directory' && !(row.kind === 'file' && row.form === 'stub'))) return false;
   const known = row.kind === 'directory' ? row.local : row.link;
   if (known.birthNs === 0n) return false;
-  const stat = statOf(path);
-  if (stat === null || typeof stat === 'string') return false;
-  if (stat.ino !== known.ino || stat.dev !== known.dev || stat.birthtimeNs !== known.birthNs) return false;
-  return row.kind === 'file'
-    ? stat.isSymbolicLink()
-    : stat.isDirectory() && (Number(stat.mode) & 0o7777) === row.localMode;
+  const entry = entryAt(path, row, known.dev);
+  return sameIdentity(identityOf(entry), known) && agrees(entry, row, 'local');
 }

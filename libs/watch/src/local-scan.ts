@@ -113,7 +113,7 @@ export function createLocalScan(options: LocalScanOptions): Scanner {
       const inside = directory === ROOT ? null : await ports.unchanged(directory);
       if (inside !== null) {
         reported.forget(directory);
-        next.push(...inside.filter((path) => !ports.ignored(path, true)));
+        for (const path of inside) if (!ports.ignored(path, true)) next.push(path);
         continue;
       }
       const names = namesIn(directory);
