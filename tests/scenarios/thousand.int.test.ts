@@ -93,7 +93,7 @@ const LOOKING = 4096;
 
 describe.skipIf(noMounts !== null)(`over a slow mount${noMounts === null ? '' : ` (skipped: ${noMounts})`}`, () => {
   test('less than 64 KiB are sent', { timeout: LIMIT }, async () => {
-    mount = new SlowRemote('--rtt', '40ms', '--opts', 'dcache_timeout=1,no_contain_symlinks');
+    mount = new SlowRemote('--rtt', '40ms', '--opts', 'dcache_timeout=5,no_contain_symlinks');
     fill(mount.backing);
     const inode = fs.statSync(mount.b('d'), { bigint: true }).ino;
     lab = new Lab('thousand', mount.remote);

@@ -34,6 +34,7 @@ async function leftIn(ports: PairPorts, side: Side): Promise<ReadonlySet<RelPath
   const mine = ports.clients();
   const isLeft = (path: RelPath): boolean => {
     const slot = slotOf(path);
+    if (slot === '') return true;
     return isOwn(path) && !busy.has(slot) && (side === 'local' || mine.has(slot.split('-')[1] ?? ''));
   };
   return new Set(names.filter(isLeft));

@@ -65,6 +65,17 @@ test('what nobody knows is put into the trash at the second look', async () => {
   expect(due).toEqual([]);
 });
 
+test('the trial of whether a side can be written, cut off in the middle of it, is removed', async () => {
+  put(pair.remote, '.trial', '');
+  put(pair.local, '.trial', 'no trial of ours');
+  keeper.soon();
+  await look();
+  await look();
+  expect(filesIn(stage(pair.remote))).toEqual([]);
+  expect(filesIn(stage(pair.local))).toEqual(['.trial']);
+  expect(due).toEqual([]);
+});
+
 test('what is under way, other clients’ and strange names stay', async () => {
   put(pair.remote, `1/${ANOTHERS}`, 'theirs');
   put(pair.remote, 'something', 'strange');

@@ -8,6 +8,8 @@ import type { FsPort } from './fs-port.ts';
 import { codeOf, dropName, type TreeContext } from './tree-context.ts';
 
 const STAGE = `${OWN_FOLDER}/stage`;
+/** An empty file, made and removed to see whether a side can be written. It is of no slot, and no client's own. */
+export const TRIAL = relPath(`${STAGE}/.trial`);
 const SLOT = /^\d{8}t\d{6}-[0-9a-f]+-\d+/;
 const LEFT = relPath('left behind');
 
@@ -15,7 +17,8 @@ const LEFT = relPath('left behind');
 export async function stagedNames(fs: FsPort): Promise<readonly RelPath[]> {
   const found: RelPath[] = [];
   for (const { name } of await fs.readdir(STAGE)) {
-    if (SLOT.test(name)) found.push(relPath(`${STAGE}/${name}`));
+    const path = relPath(`${STAGE}/${name}`);
+    if (SLOT.test(name) || path === TRIAL) found.push(path);
     else if (/^\d+$/.test(name)) {
       for (const inside of await fs.readdir(`${STAGE}/${name}`))
         if (SLOT.test(inside.name)) found.push(relPath(`${STAGE}/${name}/${inside.name}`));
@@ -24,7 +27,7 @@ export async function stagedNames(fs: FsPort): Promise<readonly RelPath[]> {
   return found;
 }
 
-/** The slot that a stage name was made for. */
+/** The slot that a stage name was made for; empty: for none. */
 export function slotOf(path: RelPath): string {
   return SLOT.exec(path.slice(path.lastIndexOf('/') + 1))?.[0] ?? '';
 }
@@ -35,7 +38,7 @@ export async function leaveBehind(it: TreeContext, paths: readonly RelPath[]): P
       const { nlink, kind, size } = await it.fs.lstat(path);
       // A second name, or a file with nothing in it.
       if (kind === 'file' && (nlink > 1 || size === 0)) await dropName(it.fs, path);
-      else await moveName(it, path, await makeTrashFolder(it, slotOf(path), LEFT));
+      else if (path !== TRIAL) await moveName(it, path, await makeTrashFolder(it, slotOf(path), LEFT));
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw error;
     }

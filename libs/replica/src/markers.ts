@@ -6,6 +6,7 @@ import { OWN_FOLDER, type Side } from '@lazysync/event-model';
 import type { Clock } from '@lazysync/ops';
 import { throwIfLost } from './entry-of.ts';
 import { FsError, type FsPort, type RawStat } from './fs-port.ts';
+import { TRIAL } from './left-behind.ts';
 import { type MarkerWish, RemoteOffline, type RootState } from './replica.ts';
 import { dropName } from './tree-context.ts';
 
@@ -185,8 +186,6 @@ async function makeFolders(fs: FsPort, side: Side): Promise<boolean> {
     throw error;
   }
 }
-
-const TRIAL = `${OWN_FOLDER}/stage/.trial`;
 
 /** An existing folder may belong to somebody else: only writing tells. */
 async function writeTrial(fs: FsPort): Promise<void> {
