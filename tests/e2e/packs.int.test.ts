@@ -3,12 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { openBaseReader } from '@lazysync/base';
+import { programFile } from '@lazysync/programs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { noMounts, SlowRemote } from '../outage/support/slow-remote.ts';
 import { Lab } from './support/lab.ts';
 import { waitFor } from './support/wait-for.ts';
 
-const CLI = path.resolve(import.meta.dirname, '../../apps/cli/src/main.ts');
+const CLI = programFile('cli');
 const LIMIT_MS = 150_000;
 
 let slow: SlowRemote;

@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { programFile } from '@lazysync/programs';
 import { afterEach, expect, test } from 'vitest';
 import { Lab } from '../e2e/support/lab.ts';
 import { waitFor } from '../e2e/support/wait-for.ts';
@@ -15,7 +16,7 @@ import { judgeTrace } from './support/lane-trace.ts';
 const ALL = process.env.LAZYSYNC_KILL === 'all';
 /** BullMQ keeps the lock of a job for 30 s. */
 const STANDS_MS = ALL ? 60_000 : 5_000;
-const WORKER = path.resolve(import.meta.dirname, '../../apps/sync-worker/src/main.ts');
+const WORKER = programFile('sync-worker');
 
 let lab: Lab;
 let second: ChildProcess | null = null;

@@ -17,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { programFile } from '@lazysync/programs';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -24,7 +25,7 @@ const MANY = Number(process.env.LAZYSYNC_MANY ?? 40);
 const ALL = process.env.LAZYSYNC_MANY !== undefined;
 const START_MS = ALL ? 60_000 : 55_000;
 const REST_S = ALL ? 60 : 10;
-const MAIN = join(import.meta.dirname, '../../apps/cli/src/main.ts');
+const MAIN = programFile('cli');
 
 let top: string;
 let up: ChildProcess;

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { programFile } from '@lazysync/programs';
 import { afterEach, expect, test } from 'vitest';
 import { Lab } from '../e2e/support/lab.ts';
 import { filesUnder, pathsOf } from '../e2e/support/trees.ts';
@@ -9,7 +10,7 @@ import { waitFor } from '../e2e/support/wait-for.ts';
 import { agree } from './support/agree.ts';
 
 const LIMIT = 240_000;
-const CLI = path.resolve(import.meta.dirname, '../../apps/cli/src/main.ts');
+const CLI = programFile('cli');
 const without = spawnSync('prlimit', ['--version']).status === 0 ? null : 'there is no prlimit';
 
 let lab: Lab;

@@ -7,13 +7,14 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
+import { programFile } from '@lazysync/programs';
 import { createDiskFs, FsError } from '@lazysync/replica';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Lab } from '../e2e/support/lab.ts';
 import { hashFile } from '../e2e/support/trees.ts';
 import { noMounts, SlowRemote } from './support/slow-remote.ts';
 
-const CLI = path.resolve(import.meta.dirname, '../../apps/cli/src/main.ts');
+const CLI = programFile('cli');
 const SIZE = 8 << 20;
 const RANGE = 128 * 1024;
 const IN_FLIGHT = 24;

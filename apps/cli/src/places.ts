@@ -5,9 +5,15 @@ import type { RedisPlace } from '@lazysync/config';
 
 export type ProgramName = 'watcher' | 'sync-worker' | 'dashboard';
 
+const PROGRAMS = {
+  watcher: new URL('../../watcher/src/main.ts', import.meta.url),
+  'sync-worker': new URL('../../sync-worker/src/main.ts', import.meta.url),
+  'head-start': new URL('../../sync-worker/src/head-start-main.ts', import.meta.url),
+  dashboard: new URL('../../dashboard/src/main.ts', import.meta.url),
+};
+
 export function programOf(name: ProgramName | 'head-start'): string {
-  const file = name === 'head-start' ? 'sync-worker/src/head-start-main.ts' : `${name}/src/main.ts`;
-  return fileURLToPath(new URL(`../../${file}`, import.meta.url));
+  return fileURLToPath(PROGRAMS[name]);
 }
 
 /** As pair.json has it: the path of a socket, or a URL. */

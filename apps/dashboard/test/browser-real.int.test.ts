@@ -13,14 +13,15 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { programFile } from '@lazysync/programs';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launch, open, program, shoot, title, waitLive } from './support/browser.ts';
 import { until } from './support/until.ts';
 
-const MAIN = resolve(import.meta.dirname, '../../cli/src/main.ts');
+const MAIN = programFile('cli');
 const FLAGS = ['--disable-warning=ExperimentalWarning', MAIN];
 const run = promisify(execFile);
 

@@ -1,7 +1,9 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type RelPath, relPath } from '@lazysync/event-model';
+import { programFile } from '@lazysync/programs';
 import {
   createEndpointPool,
   type Endpoint,
@@ -13,7 +15,7 @@ import {
 } from '@lazysync/replica';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-const MAIN = new URL('../src/main.ts', import.meta.url);
+const MAIN = pathToFileURL(programFile('endpoint'));
 
 let base: string;
 let local: string;

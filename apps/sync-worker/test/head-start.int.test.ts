@@ -5,11 +5,12 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { anchorOf, ROOT, stubTarget } from '@lazysync/event-model';
+import { programFile } from '@lazysync/programs';
 import type { Listing } from '@lazysync/replica';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createFrameReader, type WalkedTree } from '../src/head-start.ts';
 
-const PROGRAM = path.resolve(import.meta.dirname, '../src/head-start-main.ts');
+const PROGRAM = programFile('head-start');
 const DEADLINE_MS = 20_000;
 
 let top: string;

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ChangeEvent, SyncEvent } from '@lazysync/event-model';
+import { programFile } from '@lazysync/programs';
 import {
   createLaneWorker,
   type EmbeddedRedis,
@@ -17,7 +18,7 @@ import {
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { until } from './support/watched-world.ts';
 
-const MAIN = join(import.meta.dirname, '../src/server-main.ts');
+const MAIN = programFile('server-watcher');
 const UUID = '0b3a4f8e-1111-4222-8333-444455556666';
 
 let top: string;

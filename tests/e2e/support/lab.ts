@@ -3,10 +3,10 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { programFile } from '@lazysync/programs';
 import { waitFor } from './wait-for.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../../..');
-const CLI = path.join(ROOT, 'apps/cli/src/main.ts');
+const CLI = programFile('cli');
 
 export interface Ran {
   readonly code: number | null;

@@ -15,8 +15,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { programFile } from '@lazysync/programs';
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts');
+const MAIN = programFile('cli');
 /** Another than root, where rights count. */
 const NOBODY = 65_534;
 

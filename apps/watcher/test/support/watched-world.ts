@@ -20,6 +20,7 @@ import { type PairSettings, writeEffective } from '@lazysync/config';
 import { defaultSettings } from '@lazysync/config/schema';
 import { ARMED_ATIME_NS, anchorOf, type RelPath, type SyncEvent, stubTarget } from '@lazysync/event-model';
 import { AT_FDCWD, setTimes, systemClock } from '@lazysync/ops';
+import { programFile } from '@lazysync/programs';
 import {
   createLaneWorker,
   type EmbeddedRedis,
@@ -30,7 +31,7 @@ import {
 } from '@lazysync/queue';
 import { createDiskReplica, pointAnchor } from '@lazysync/replica';
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts');
+const MAIN = programFile('watcher');
 export const BOOT = 'boot-1';
 
 export async function until<T>(holds: () => T, what: string, ms = 60_000): Promise<T> {
