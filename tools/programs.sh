@@ -6,7 +6,8 @@
 programs_key() {
   (
     cd -- "$ROOT" &&
-      find apps libs tools/programs package-lock.json -name test -prune -o -type f ! -name '*.md' -printf '%p %s %T@\n' |
+      find apps libs tools/programs package-lock.json -name test -prune -o \
+        \( -name '*.ts' -o -name package.json -o -name package-lock.json \) -printf '%p %s %T@\n' |
       LC_ALL=C sort | sha256sum | cut -c1-16
   ) 2>/dev/null
 }

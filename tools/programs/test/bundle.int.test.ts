@@ -43,6 +43,8 @@ test('made once, and again after a change; what still runs keeps its own; the re
   const [first = ''] = bundles();
   for (const file of Object.values(PROGRAMS))
     expect(fs.existsSync(path.join(top, 'dist', first, bundleOf(file)))).toBe(true);
+  // What other tools write beside the sources is none.
+  fs.writeFileSync(path.join(top, 'apps/cli/tsconfig.tsbuildinfo'), '{}');
   expect(run('--version')).toEqual({ out: '0.1.0\n', err: '', code: 0 });
   expect(bundles()).toEqual([first]);
 
