@@ -11,7 +11,7 @@ const compose = {
     include: ['{libs,apps,tools}/**/test/**/*.compose.test.ts', 'tests/**/*.compose.test.ts'],
     exclude: skipped,
     pool: 'forks' as const,
-    fileParallelism: false,
+    maxWorkers: 3, // each file has a project, an image and a port of its own
     testTimeout: 600_000,
     hookTimeout: 600_000,
     sequence: { groupOrder: 2 },

@@ -15,7 +15,7 @@ import { createListAhead } from './list-ahead.ts';
 /** Folders in flight. At first as few as while the pair is being prepared (see open-pair.ts), which is over by `WIDE_MS`. */
 const CALLS_AT_FIRST = 8;
 const CALLS = 32;
-const WIDE_MS = 2_000;
+const WIDE_MS = 1_500;
 const FOLDERS_AT_ONCE = 16;
 const STDOUT = 1;
 

@@ -29,9 +29,9 @@ import {
 import { createEndpointPool, type EndpointPool } from '@lazysync/replica';
 import { followFile } from '@lazysync/watch/follow-file';
 import { answerQuestions } from './answers.ts';
+import { onceReady } from './once-ready.ts';
 import { openPair } from './open-pair.ts';
 import { createPackLink } from './pack-link.ts';
-import { probeLater } from './probe-later.ts';
 import { retryProblems } from './retry-problems.ts';
 import { keepStageClean } from './stage-keeper.ts';
 import { keepTrashSmall } from './trash-keeper.ts';
@@ -107,8 +107,6 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
       online: async () => turnAnchor('remote'),
     },
   );
-  // Nobody waits for it: what is missing is made when it is needed.
-  ports.remote.makeRoom().catch((error: unknown) => log.debug({ pair: id, err: error }, 'no stage folders yet'));
   const stage = keepStageClean(ports, around.pairs);
   // ORDER: released after the work: its calls on a remote that hangs are broken off there.
   scope.own(`stage of ${id}`, () => stage.close());
@@ -141,14 +139,20 @@ async function startPair(pair: EffectivePair, around: Surroundings, scope: Scope
     },
   });
   scope.own(`lane of ${id}`, () => lane.close(CLOSE_MS));
-  if (probeRemote !== null) {
-    const unprobed = probeLater({
-      ready: () => ports.base.meta('ready') === boot,
-      probe: probeRemote,
-      failed: (error) => log.debug({ pair: id, err: error }, 'the remote could not be probed'),
-    });
-    scope.own(`probe of ${id}`, unprobed);
-  }
+  const notYet =
+    (what: string) =>
+    (error: unknown): void =>
+      log.debug({ pair: id, err: error }, what);
+  const later = onceReady({
+    ready: () => ports.base.meta('ready') === boot,
+    act: async () => {
+      // What is missing of them is made when it is needed.
+      await ports.remote.makeRoom().catch(notYet('no stage folders yet'));
+      await probeRemote?.();
+    },
+    failed: notYet('the remote could not be probed'),
+  });
+  scope.own(`what waits for ${id}`, later);
   const retry = retryProblems({
     problems: () => ports.base.problems(),
     publish: (events) => publisher.publish(events),

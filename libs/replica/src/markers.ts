@@ -5,7 +5,7 @@
 import { OWN_FOLDER, type Side } from '@lazysync/event-model';
 import type { Clock } from '@lazysync/ops';
 import { throwIfLost } from './entry-of.ts';
-import { FsError, type FsPort, type RawStat } from './fs-port.ts';
+import { FsError, type FsPort, type OpenFile, type RawStat } from './fs-port.ts';
 import { TRIAL } from './left-behind.ts';
 import { type MarkerWish, RemoteOffline, type RootState } from './replica.ts';
 import { dropName } from './tree-context.ts';
@@ -85,25 +85,33 @@ async function readMarker(fs: FsPort): Promise<Read> {
   }
 }
 
-async function makeFolder(fs: FsPort, path: string, mode: number): Promise<void> {
+/** False: it was there. */
+async function makeFolder(fs: FsPort, path: string, mode: number): Promise<boolean> {
   try {
     await fs.mkdir(path, mode);
+    return true;
   } catch (error) {
     if (!(error instanceof FsError) || error.code !== 'EEXIST') throw error;
     const { kind } = await fs.lstat(path);
     if (kind !== 'directory') throw new FsError('ENOTDIR', 'mkdir', path, error);
+    return false;
+  }
+}
+
+async function createAnew(fs: FsPort, path: string): Promise<OpenFile> {
+  try {
+    return await fs.create(path, 0o644);
+  } catch (error) {
+    if (!(error instanceof FsError) || error.code !== 'EEXIST') throw error;
+    await fs.unlink(path);
+    return await fs.create(path, 0o644);
   }
 }
 
 /** The marker becomes visible whole, and never over another one. Gives the one that is there afterwards. */
 async function writeMarker(fs: FsPort, marker: Marker): Promise<Marker> {
   const temp = `${MARKER}.${marker.uuid.slice(0, 8)}`;
-  try {
-    await fs.unlink(temp);
-  } catch (error) {
-    if (!(error instanceof FsError) || error.code !== 'ENOENT') throw error;
-  }
-  const file = await fs.create(temp, 0o644);
+  const file = await createAnew(fs, temp);
   try {
     await file.write(Buffer.from(`${JSON.stringify(marker)}\n`), 0);
     await file.sync();
@@ -112,10 +120,7 @@ async function writeMarker(fs: FsPort, marker: Marker): Promise<Marker> {
   }
   // CRASH: a temp file is left, and the next start with the same base makes another; nobody takes it for a marker.
   const publish = [
-    async () => {
-      await fs.link(temp, MARKER);
-      await fs.unlink(temp);
-    },
+    () => fs.link(temp, MARKER),
     () => fs.renameNoReplace(temp, MARKER),
     // RACE: two clients that make the first marker of a mount without links and NOREPLACE: read below, both then
     // agree on the one that stayed, or the check says so.
@@ -127,15 +132,16 @@ async function writeMarker(fs: FsPort, marker: Marker): Promise<Marker> {
       break;
     } catch (error) {
       if (!(error instanceof FsError)) throw error;
-      if (error.code === 'EEXIST') {
-        await fs.unlink(temp);
-        break;
-      }
+      if (error.code === 'EEXIST') break;
       if (way === publish.at(-1)) throw error;
     }
   }
-  await fs.syncDirectory(OWN_FOLDER);
-  const read = await readMarker(fs);
+  const shown = async (): Promise<Read> => {
+    await fs.syncDirectory(OWN_FOLDER);
+    return await readMarker(fs);
+  };
+  // Side by side: each call is a round trip.
+  const [read] = await Promise.all([shown(), dropName(fs, temp)]);
   if (read.kind !== 'marker') throw new FsError('EIO', 'read', MARKER);
   return read.marker;
 }
@@ -177,9 +183,9 @@ export async function prepareOwnFolder(fs: FsPort, wish: MarkerWish, options: Ma
 async function makeFolders(fs: FsPort, side: Side): Promise<boolean> {
   const mode = side === 'local' ? 0o700 : 0o755;
   try {
-    await makeFolder(fs, OWN_FOLDER, mode);
+    const isNew = await makeFolder(fs, OWN_FOLDER, mode);
     await Promise.all(['stage', 'trash'].map((one) => makeFolder(fs, `${OWN_FOLDER}/${one}`, mode)));
-    await writeTrial(fs);
+    if (!isNew) await writeTrial(fs);
     return false;
   } catch (error) {
     if (error instanceof FsError && UNWRITABLE.has(error.code)) return true;
