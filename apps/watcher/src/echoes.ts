@@ -10,13 +10,14 @@ import { isAsRecorded } from '@lazysync/watch';
 export function newsAmong(
   events: readonly ChangeEvent[],
   root: string,
-  base: Pick<BaseReader, 'get' | 'isProblem'>,
+  base: Pick<BaseReader, 'get' | 'isProblem' | 'atOnce'>,
 ): readonly ChangeEvent[] {
-  return events.filter(({ kind, side, path }) => {
+  const isNews = ({ kind, side, path }: ChangeEvent): boolean => {
     if (side !== 'local' || kind === 'delete') return true;
     // ORDER: the row first. A row that is written after this look is no answer to what was seen here.
     const row = base.get(path);
     // What was a problem is looked into again when anything is heard of it.
     return !isAsRecorded(`${root}/${path}`, row) || base.isProblem(path);
-  });
+  };
+  return base.atOnce(() => events.filter(isNews));
 }

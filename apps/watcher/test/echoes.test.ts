@@ -43,7 +43,11 @@ function record(at: string): void {
 
 function news(side: ChangeEvent['side'] = 'local', kind: ChangeEvent['kind'] = 'create'): RelPath[] {
   const events = ['d', 'd/stub', 'd/copy'].map((at): ChangeEvent => ({ kind, side, path: relPath(at), seen: true }));
-  const base = { get: (at: RelPath) => rows.get(at) ?? null, isProblem: (at: RelPath) => problems.has(at) };
+  const base = {
+    get: (at: RelPath) => rows.get(at) ?? null,
+    isProblem: (at: RelPath) => problems.has(at),
+    atOnce: <T>(act: () => T) => act(),
+  };
   return newsAmong(events, root, base).map((event) => event.path);
 }
 

@@ -123,6 +123,8 @@ export interface BaseReader {
   transfers(): readonly Transfer[];
   problems(): readonly StoredProblem[];
   isProblem(path: RelPath): boolean;
+  /** All that `act` reads is of one moment, and each read costs a quarter of what it costs alone. `act` waits for nothing. */
+  atOnce<T>(act: () => T): T;
   conflicts(): readonly StoredConflict[];
   /** The newest `limit` acts after `after`, oldest first; of one path, or of all. The last 20,000 are kept. */
   acts(query: { readonly path?: RelPath; readonly after?: number; readonly limit: number }): readonly LoggedAct[];

@@ -81,6 +81,8 @@ export function createReader(db: Db): ReaderCore {
   const buried = prepare('SELECT trashed, id FROM tombstone WHERE path = ? ORDER BY id DESC LIMIT 1');
   const anyMoved = prepare('SELECT 1 FROM moved LIMIT 1');
   const moved = prepare('SELECT from_path FROM moved WHERE path = ?');
+  const begin = prepare('BEGIN');
+  const end = prepare('COMMIT');
   const anyProblem = prepare('SELECT 1 FROM problem WHERE path = ?');
   const dataVersion = prepare('PRAGMA data_version');
   const metaOf = prepare('SELECT value FROM meta WHERE key = ?');
@@ -196,6 +198,15 @@ export function createReader(db: Db): ReaderCore {
         }),
       ),
     isProblem: (path) => anyProblem.get(path) !== undefined,
+    atOnce: (act) => {
+      if (db.isTransaction) return act();
+      begin.run();
+      try {
+        return act();
+      } finally {
+        end.run();
+      }
+    },
     conflicts: () =>
       all<{ path: string; conflict: string; at: bigint }>('SELECT path, conflict, at FROM conflict ORDER BY at').map(
         (row): StoredConflict => ({ path: row.path as RelPath, conflict: row.conflict as RelPath, at: Number(row.at) }),

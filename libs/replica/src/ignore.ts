@@ -32,11 +32,11 @@ export function createIgnore(
   const all = [...defaults, ...patterns];
   const make = () => ignore({ allowRelativePaths: true }).add(all);
   let rules = make();
-  let asked = 0;
+  let count = 0;
   const byRules = (path: string, directory: boolean): boolean => {
-    if (++asked > MOST_KEPT) {
+    if (++count > MOST_KEPT) {
       rules = make();
-      asked = 1;
+      count = 1;
     }
     return rules.ignores(directory ? `${path}/` : path);
   };
@@ -50,9 +50,16 @@ export function createIgnore(
     if (last.folder !== folder) last = { folder, ignored: byName(folder, true) };
     return last.ignored || byRules(path.slice(cut + 1), directory);
   };
-  return (path, directory) => {
+  const asked = (path: RelPath, directory: boolean): boolean => {
     if (path === '') return false;
     if (isOwn(path)) return true;
     return byNames ? byName(path, directory) : byRules(path, directory);
+  };
+  /** The kernel tells of a change in several events, one after the other. */
+  let answered = { path: '', directory: false, ignored: false };
+  return (path, directory) => {
+    if (answered.path !== path || answered.directory !== directory)
+      answered = { path, directory, ignored: asked(path, directory) };
+    return answered.ignored;
   };
 }

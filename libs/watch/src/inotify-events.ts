@@ -39,6 +39,8 @@ export interface InotifyEvent {
   readonly cookie: number;
   /** Empty: the watched directory itself. null: the name is not UTF-8. */
   readonly name: string | null;
+  /** An open that came right behind the making: most likely by whoever made the file. */
+  readonly byMaker?: true;
 }
 
 const HEADER = 16;
@@ -57,16 +59,23 @@ function nameOf(bytes: Buffer): string | null {
   }
 }
 
-/** The records in the first `length` bytes, in the kernel's order. */
+/**
+ * The records in the first `length` bytes, in the kernel's order. What is said of a maker's open holds within one read only: a
+ * file that was made by a link is opened by somebody else, but not at the same time.
+ */
 export function* decodeInotify(buffer: Buffer, length: number): Generator<InotifyEvent> {
+  let made: InotifyEvent | null = null;
   for (let at = 0; at + HEADER <= length; ) {
     const size = buffer.readUInt32LE(at + 12);
-    yield {
+    const event: InotifyEvent = {
       wd: buffer.readInt32LE(at),
       mask: buffer.readUInt32LE(at + 4),
       cookie: buffer.readUInt32LE(at + 8),
       name: size === 0 ? '' : nameOf(buffer.subarray(at + HEADER, at + HEADER + size)),
     };
+    const isSame = made !== null && event.mask === IN_OPEN && event.wd === made.wd && event.name === made.name;
+    yield isSame ? { ...event, byMaker: true } : event;
+    made = event.mask === IN_CREATE ? event : null;
     at += HEADER + size;
   }
 }

@@ -216,7 +216,8 @@ export function createInotifySource(options: InotifyOptions): InotifySource {
   const takeNamed = (event: InotifyEvent, path: RelPath, directory: boolean): void => {
     const { mask: bits } = event;
     if ((bits & IN_OPEN) !== 0) {
-      if (!directory) listener.onOpen?.(path);
+      // Nobody has a stub of it yet. In local the maker counts: what is made is used.
+      if (!directory && (event.byMaker !== true || side === 'local')) listener.onOpen?.(path);
     } else if ((bits & IN_MODIFY) !== 0) {
       listener.onWriting?.(path, true);
       hint(path, 'modify');

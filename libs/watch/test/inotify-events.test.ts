@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { decodeInotify, IN_CREATE, IN_MOVED_FROM, IN_Q_OVERFLOW } from '../src/inotify-events.ts';
+import {
+  decodeInotify,
+  IN_CLOSE_WRITE,
+  IN_CREATE,
+  IN_MOVED_FROM,
+  IN_OPEN,
+  IN_Q_OVERFLOW,
+} from '../src/inotify-events.ts';
 
 function record(wd: number, mask: number, cookie: number, name: Buffer): Buffer {
   const padded = name.length === 0 ? 0 : Math.ceil((name.length + 1) / 16) * 16;
@@ -34,4 +41,32 @@ test('a name that is not UTF-8 is told apart from one that holds the replacement
     record(1, IN_CREATE, 0, Buffer.from('a\ufffd')),
   ]);
   expect([...decodeInotify(bytes, bytes.length)].map((event) => event.name)).toEqual([null, 'a\ufffd']);
+});
+
+test('the open right behind the making is by the maker; any other is not', () => {
+  const all = [
+    record(1, IN_CREATE, 0, Buffer.from('a')),
+    record(1, IN_OPEN, 0, Buffer.from('a')),
+    record(1, IN_OPEN, 0, Buffer.from('a')),
+    record(1, IN_CREATE, 0, Buffer.from('b')),
+    record(1, IN_OPEN, 0, Buffer.from('c')),
+    record(1, IN_CREATE, 0, Buffer.from('d')),
+    record(1, IN_CLOSE_WRITE, 0, Buffer.from('d')),
+    record(1, IN_OPEN, 0, Buffer.from('d')),
+    record(1, IN_CREATE, 0, Buffer.from('e')),
+    record(2, IN_OPEN, 0, Buffer.from('e')),
+  ];
+  const decoded = (some: readonly Buffer[]) => {
+    const bytes = Buffer.concat(some);
+    return [...decodeInotify(bytes, bytes.length)];
+  };
+  const byMaker = decoded(all).map((event, at) => (event.byMaker === true ? at : null));
+  expect(byMaker.filter((at) => at !== null)).toEqual([1]);
+  // A link was made, and opened some time after.
+  expect(
+    all
+      .slice(0, 2)
+      .flatMap((one) => decoded([one]))
+      .some((event) => event.byMaker),
+  ).toBe(false);
 });

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RelPath } from '@lazysync/event-model';
@@ -68,13 +68,16 @@ test.each([true, false])(
     const a = await watch(hub, root, mount);
     const b = await watch(hub, root, mount);
     for (const { source } of [a, b]) await source.rewatch(['sub' as RelPath]);
-    writeFileSync(join(root, 'sub', 'one'), 'x');
-    for (const { heard } of [a, b])
-      await vi.waitUntil(() => heard.hints.includes('sub/one') && heard.opened.includes('sub/one'));
+    const make = async (name: string, ears: readonly { readonly heard: Heard }[]): Promise<void> => {
+      writeFileSync(join(root, 'sub', name), 'x');
+      for (const { heard } of ears) await vi.waitUntil(() => heard.hints.includes(`sub/${name}`));
+      readFileSync(join(root, 'sub', name));
+      for (const { heard } of ears) await vi.waitUntil(() => heard.opened.includes(`sub/${name}`));
+    };
+    await make('one', [a, b]);
     await a.source.stop();
     const before = a.heard.hints.length;
-    writeFileSync(join(root, 'sub', 'two'), 'x');
-    await vi.waitUntil(() => b.heard.hints.includes('sub/two') && b.heard.opened.includes('sub/two'));
+    await make('two', [b]);
     expect(a.heard.hints.length).toBe(before);
   },
 );
