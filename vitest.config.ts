@@ -19,7 +19,8 @@ const compose = {
 };
 
 /** Those that take longest begin first, so that none of them runs alone at the end. */
-const LONG = /(mounted|packs|real-work|outage\/outage|guards|main-job|\/up)\.int\.test\.ts$/;
+const LONG =
+  /(mounted|packs|real-work|outage\/outage|guards|main-job|\/up)\.int\.test\.ts$|\/(histories|planted)\.test\.ts$/;
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

@@ -138,6 +138,7 @@ describe('up', () => {
 
   test('a second one on the same pair is refused at once, under any name', async () => {
     const up = await start();
+    await until('what is made once the mirror is over', () => existsSync(home.path('R/.lazysync/stage/15')));
     const before = snapshot(home.path('R'));
     for (const more of [[], ['--id', 'other'], ['--state', home.path('elsewhere')]]) {
       const second = await home.run(['up', ...QUIET, ...more]);
