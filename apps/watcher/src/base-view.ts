@@ -20,7 +20,8 @@ export interface BaseViewOptions {
   readonly waiting: (why: string) => void;
 }
 
-/** ms */
+/** ms; a worker that starts beside us has it in a moment. */
+const POLL_AT_FIRST = 20;
 const POLL = 250;
 const SAY = 10_000;
 /** How old the knowledge may be that the file is still the same, ms. */
@@ -54,7 +55,8 @@ function tryOpen(file: string): BaseReader | string {
 export async function openBaseView(options: BaseViewOptions): Promise<BaseView | null> {
   const { signal } = options;
   const file = join(options.state, 'base.db');
-  let said = performance.now();
+  const began = performance.now();
+  let said = began;
   for (;;) {
     if (signal.aborted) return null;
     const got = tryOpen(file);
@@ -64,7 +66,8 @@ export async function openBaseView(options: BaseViewOptions): Promise<BaseView |
       options.waiting(got);
     }
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(done, POLL);
+      const waited = performance.now() - began;
+      const timer = setTimeout(done, Math.min(POLL, Math.max(POLL_AT_FIRST, waited / 4)));
       function done(): void {
         clearTimeout(timer);
         signal.removeEventListener('abort', done);

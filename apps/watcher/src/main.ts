@@ -62,6 +62,7 @@ async function startPair(
   { boot, redis, endpoints, hub, need, log, pairs }: Surroundings,
   scope: Scope,
 ): Promise<void> {
+  endpoints.warm(pair.remote);
   const base = await openBaseView({
     state: pair.state,
     signal: scope.signal,
