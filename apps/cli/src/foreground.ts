@@ -70,8 +70,8 @@ export async function inForeground<T>(
 }
 
 function around(run: Run, signal: AbortSignal, progress: ProgressLine, log: Logger): Foreground {
-  // A thousand pairs are not looked at ten times a second each.
-  const everyMs = Math.max(100, 10 * run.effective.pairs.length);
+  // A thousand pairs are not looked at forty times a second each.
+  const everyMs = Math.max(25, 10 * run.effective.pairs.length);
   const over = new AbortController();
   const broken = run.broken.then(({ message, lines }) => {
     throw new GaveUp(EXIT.refused, [message, ...lines.map((one) => `  ${one}`)].join('\n'));
