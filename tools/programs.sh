@@ -29,7 +29,7 @@ programs_bundle() {
     printf 'ok' >&2
     return 0
   fi
-  printf 'not bundled (%s), their sources are run' "$(tail -n 1 "$setup_log")" >&2
+  printf 'not bundled (%s), their sources are run' "$(grep -m 1 -E '^[A-Za-z]*Error' "$setup_log" || tail -n 1 "$setup_log")" >&2
   rm -rf "$programs_new" "$setup_log"
   return 1
 }

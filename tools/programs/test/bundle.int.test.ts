@@ -68,6 +68,13 @@ test('what can not be bundled is run from its source, and that is said', () => {
   expect(ran).toMatchObject({ out: '0.1.0\n', code: 0 });
   expect(ran.err).toMatch(/not bundled .*cli\.ts asks for its own place/);
   expect(bundles()).toEqual([]);
+  // The bundler itself does not start.
+  fs.writeFileSync(path.join(top, 'tools/programs/src/main.ts'), "import 'no-such-package';\n");
+  expect(run('--version')).toMatchObject({
+    out: '0.1.0\n',
+    err: expect.stringMatching(/not bundled \(Error .*no-such-package/),
+    code: 0,
+  });
 }, 60_000);
 
 test('two at once', async () => {
