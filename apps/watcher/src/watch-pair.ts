@@ -100,7 +100,10 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   ];
   /** The start scan is carried out: until then everything differs from the base, and scans tell nothing. */
   let ready = false;
-  /** Something happened in local meanwhile. */
+  /**
+   * Something happened in local meanwhile. The start scan stands before everything else in the lane, and most of what is
+   * told of is of its making: a million stubs, say. So it is looked for once, right after it.
+   */
   let missed = false;
   let stopped = false;
   /** Folders that our own scan of local is about to list: no person's look at them. */
@@ -108,15 +111,6 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   const blind = {
     local: createBlindFolders('local', options.warned),
     remote: createBlindFolders('remote', options.warned),
-  };
-
-  /**
-   * Until the start scan is carried out it stands before everything else in the lane, and most of what is told of is of
-   * its making: a million stubs, say. What comes meanwhile is looked for once, right after it.
-   */
-  const postponed = (): boolean => {
-    if (!ready) missed = true;
-    return !ready;
   };
 
   // ------------------------------------------------------------------------------------------------ what comes out
@@ -170,7 +164,8 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     log.warn({ side, kind: what.kind, mend: what.mend }, what.message);
     if (what.kind === 'watch-limit') blind[side].because(what);
     // Both sides are looked at when the start is done.
-    if (!postponed()) scanAgain[side].lost();
+    if (ready) scanAgain[side].lost();
+    else missed = true;
   };
 
   const troubles = {
@@ -188,7 +183,8 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
   const localListener: HintListener = {
     // A delete that was seen is worth more than one that a scan infers.
     onHint: (hint) => {
-      if (hint.kind === 'delete' || !postponed()) settle.hint(hint);
+      if (hint.kind === 'delete' || ready) settle.hint(hint);
+      else missed = true;
       if (hint.kind === 'create') newFolders.made();
       if (hint.kind !== 'delete' && !probe.seesAllChanges) warm.heard();
       recent.changed(hint.path);
@@ -234,7 +230,9 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     hub: options.hub,
     ignored,
     later: true,
-    postponed,
+    // Where the base knows the top alone, local may hold a tree that nobody has looked at yet.
+    known: () => (base.reader().directories().length > 1 ? directories() : []),
+    postponed: () => !ready,
   });
   const remote = endpoint.watch(remoteListener);
   const rewatchRemote = async (paths: readonly RelPath[]): Promise<Rewatched> =>
@@ -373,7 +371,8 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     }
     log.debug('the start scan is carried out');
     // ORDER: after `ready`: what is made from now on is followed. What was made before is found by the look that follows.
-    await rewatchLocal(directories());
+    // Of folders that the base did not know until now nobody has heard anything since the worker looked at them.
+    if ((await rewatchLocal(directories())).fresh.length > 0) missed = true;
     await armStubs();
     remoteScan.start();
     await source.choose(() => base.reader().counts().entries);

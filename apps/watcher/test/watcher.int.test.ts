@@ -220,6 +220,27 @@ test('what is made during the start scan is told once, right after it; a delete 
   await until(() => world.has('create', 'local', 'folder/below/later'), 'a file made later');
 });
 
+test('what happens during the start scan in a folder that the base learns of by it is told right after it', async () => {
+  const { promise, resolve: carriedOut } = Promise.withResolvers<void>();
+  world = new World();
+  await world.begin();
+  await world.prepareBase();
+  await world.stub('d/f');
+  mkdirSync(world.local('strange'));
+  world.startScan = promise;
+  world.spawn();
+  await until(() => world.events.some((event) => event.kind === 'rescan'), `the start\n${world.said}`);
+  await world.stub('strange/f');
+  const known = world.base.get(relPath('strange/f'));
+  expect(known).toMatchObject({ form: 'stub' });
+  // Behind the look that the worker has had.
+  writeFileSync(world.local('strange/x'), 'x');
+  carriedOut();
+  await until(() => world.has('create', 'local', 'strange/x'), `the file\n${world.said}`);
+  writeFileSync(world.local('strange/later'), 'x');
+  await until(() => world.has('create', 'local', 'strange/later'), 'a file made later');
+});
+
 test('while somebody beside the disk tells of changes the remote is not polled; afterwards it is again', async () => {
   await running('d/f');
   const there = announce(world.link, 'p', 'server-watcher', { pid: 1, host: 'server' });

@@ -29,6 +29,7 @@ export interface LocalSourceOptions {
   /** `start` begins with inotify alone; `choose` says later, when the tree is there, how large it is. */
   readonly later?: boolean;
   /** As of an inotify source. */
+  readonly known?: () => readonly RelPath[];
   readonly postponed?: () => boolean;
 }
 
@@ -54,6 +55,7 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
   const { root, listener, watch, later = false, timers = systemTimers } = options;
   const ignored = options.ignored === undefined ? {} : { ignored: options.ignored };
   const hub = options.hub === undefined ? {} : { hub: options.hub };
+  const known = options.known === undefined ? {} : { known: options.known };
   const postponed = options.postponed === undefined ? {} : { postponed: options.postponed };
   const limit = options.chokidarLimit ?? 200_000;
   const burst = options.chokidarBurst ?? 20_000;
@@ -94,6 +96,7 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
     },
     ...hub,
     ...ignored,
+    ...known,
     ...postponed,
   });
 

@@ -73,6 +73,34 @@ test('while nobody needs to hear of it, folders that are made are told of and no
   expect(ears.hints.map((hint) => hint.path)).not.toContain('new/deep/x');
 });
 
+test('at a start that is told which folders there are, these are watched, and no other is looked for', async () => {
+  for (const path of ['known/below', 'strange/deep', 'other']) mkdirSync(at(path), { recursive: true });
+  const known = ['', 'gone', 'gone/below', 'known', 'known/below', 'other'].map(p);
+  const source = createInotifySource({
+    root: folder.path,
+    side: 'local',
+    mount: false,
+    listener: ears,
+    known: () => known,
+  });
+  sources.push(source);
+  await source.start();
+  expect(source.watched()).toBe(4);
+  writeFileSync(at('strange/deep/x'), '');
+  writeFileSync(at('known/below/x'), '');
+  await until(() => ears.has('known/below/x'), 'a file in a known folder');
+  await source.poll();
+  expect(ears.hints.map((hint) => hint.path)).toEqual(expect.not.arrayContaining([p('strange/deep/x')]));
+  mkdirSync(at('gone/below'), { recursive: true });
+  writeFileSync(at('gone/below/x'), '');
+  await until(() => ears.has('gone/below/x'), 'a file in a folder that was not there at the start');
+  expect((await source.rewatch([...known, p('strange'), p('strange/deep')])).fresh).toEqual([
+    'strange',
+    'strange/deep',
+  ]);
+  expect(ears.lost).toEqual([]);
+});
+
 test('10,000 folders', async () => {
   python('import os, sys\nfor i in range(10000): os.makedirs(f"{sys.argv[1]}/{i % 100}/{i}")');
   const source = watching('local', false);
