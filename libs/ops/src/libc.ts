@@ -16,6 +16,7 @@ export function failed<T>(result: Result<T>): result is Errno & Result<T> {
 const NUMBERS = {
   x64: {
     read: 0,
+    madvise: 28,
     fcntl: 72,
     flock: 73,
     inotify_add_watch: 254,
@@ -38,6 +39,7 @@ const NUMBERS = {
     read: 63,
     pipe2: 59,
     utimensat: 88,
+    madvise: 233,
     renameat2: 276,
     statx: 291,
     openat2: 437,
@@ -58,6 +60,7 @@ interface Libc {
   readonly addWatchBytes: Call;
   readonly read: Call;
   readonly pipe2: Call;
+  readonly madvise: Call;
 }
 
 let loaded: Libc | undefined;
@@ -84,6 +87,7 @@ export function libc(): Libc {
     addWatchBytes: syscall('int', 'void *', 'uint32_t'),
     read: syscall('int', 'void *', 'size_t'),
     pipe2: syscall('void *', 'int'),
+    madvise: syscall('size_t', 'size_t', 'int'),
   };
   return loaded;
 }

@@ -2,9 +2,11 @@
  * Gives memory back after a burst. V8 lets a heap grow by what the machine has rather than by what is needed, and keeps
  * it while little happens: a process that watches a quiet folder would hold for hours what a storm of changes took.
  */
+import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { errnoOf } from './errno.ts';
+import { letGoOfCode } from './program-code.ts';
 
 /**
  * For the command line of Node: V8's own way of giving memory back marks all that is held again and again while nothing
@@ -18,16 +20,16 @@ export interface MemoryKeeper {
 
 const MB = 1024 * 1024;
 /** Below this a process that is at work keeps what it has, MB. */
-const MUCH = 250;
-/** Below this it always does: Node itself takes 50. */
-const LITTLE = 60;
+const MUCH = 200;
+/** Below this it always does: Node itself takes as much. */
+const LITTLE = 10;
 /** A process that takes less than this share of a core for so long, ms, is at rest. */
 const REST_SHARE = 0.05;
 const REST_MS = 5_000;
 /** What it holds then has to grow by this before it is worth another collection. */
 const GROWN = 1.3;
 /** Above this nobody waits. */
-const VERY_MUCH = 400;
+const VERY_MUCH = 350;
 const LOOK_MS = 1_000;
 /** From one collection to the next; one that gave little back doubles it until there is more again, ms. */
 const PAUSE_MS = 10_000;
@@ -47,10 +49,11 @@ function collector(): () => void {
   return () => collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }
 
-/** Bytes. null: no descriptor is left to ask the kernel with. */
+/** Bytes, without what comes from files. null: no descriptor is left to ask the kernel with. */
 function held(): number | null {
   try {
-    return process.memoryUsage.rss();
+    const anonymous = /^RssAnon:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'));
+    return Number(anonymous?.[1]) * 1024;
   } catch (error) {
     if (errnoOf(error) === null) throw error;
     return null;
@@ -87,6 +90,8 @@ export function keepMemorySmall(): MemoryKeeper {
     const wait = afterWork ? Math.min(pause, Math.max(PAUSE_MS, cost / MOST_AFTER_WORK)) : pause;
     if (!isMuch || now < last + wait) return;
     collect();
+    // What can't be let go of now can be the next time.
+    if (now - atWork >= REST_MS) letGoOfCode();
     const { user, system } = process.cpuUsage(used);
     used = process.cpuUsage();
     cost = (user + system) / 1_000;
