@@ -12,10 +12,11 @@ import { frameOf } from './head-start.ts';
 import { IGNORE_FILE } from './ignore-rules.ts';
 import { createListAhead } from './list-ahead.ts';
 
-/** Folders in flight. At first as few as while the pair is being prepared (see open-pair.ts), which is over by `WIDE_MS`. */
-const CALLS_AT_FIRST = 8;
-const CALLS = 32;
-const WIDE_MS = 1_500;
+/**
+ * Folders in flight. sshfs answers ten at a time: with two more there is always one that it can take up, and the calls by
+ * which the pair is being prepared beside it do not wait behind many.
+ */
+const CALLS = 12;
 const FOLDERS_AT_ONCE = 16;
 const STDOUT = 1;
 
@@ -66,9 +67,7 @@ async function main(): Promise<void> {
     ignored: () => false,
     batch: 1,
     calls: CALLS,
-    callsAtFirst: CALLS_AT_FIRST,
   });
-  setTimeout(() => ahead.widen(), WIDE_MS);
   await tell({ remoteRoot, anchors });
   const level: RelPath[] = [ROOT];
   while (level.length > 0) {

@@ -186,7 +186,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
       if (hint.kind === 'delete' || ready) settle.hint(hint);
       else missed = true;
       if (hint.kind === 'create') newFolders.made();
-      if (hint.kind !== 'delete' && !probe.seesAllChanges) warm.heard();
+      if (ready && hint.kind !== 'delete' && !probe.seesAllChanges) warm.heard();
       recent.changed(hint.path);
     },
     onOpen: (path) => recent.opened(path),

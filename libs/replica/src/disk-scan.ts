@@ -7,10 +7,13 @@ import { isOwnFolder, isStageName } from './own-names.ts';
 import { rawStat, rawStatx } from './raw-stat.ts';
 
 /**
- * ms. sshfs answers from its own cache for a while after a listing: asking it at once then costs a fraction of the CPU of
- * asking through the thread pool. A single answer slower than this, and the rest is asked in parallel.
+ * ms. sshfs answers from its own cache for a while after a listing, but for those beside which something was written:
+ * asking it in place then costs a fraction of the CPU of asking in threads. A single answer slower than this, and the rest
+ * is asked in threads, in parallel.
  */
 const QUICK = 1;
+/** ms. The first name is asked for in a thread: where the server is asked, it is not the whole process that waits for it. */
+const FROM_CACHE = 5;
 const PARALLEL = 16;
 
 /** On a disk of this host: no thread is needed, and nothing is decoded while nothing has changed. */
@@ -48,29 +51,42 @@ async function sawLater(at: string): Promise<RawStat | string> {
   }
 }
 
+/** Has it settled after so many ms? A loop that was held up itself hears of what is there before it says no. */
+async function settlesWithin(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(() => setImmediate(late.resolve), ms);
+  const done = promise.then(() => {
+    settled = true;
+  });
+  try {
+    await Promise.race([done, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+  return settled;
+}
+
 /** On a mount. */
 export async function scanLater(fd: number, names: readonly RawName[]): Promise<ScannedDirectory> {
   const buffer = Buffer.alloc(STATX_BYTES);
-  const found: ScannedName[] = [];
+  const all = new Array<ScannedName>(names.length);
   let next = 0;
-  let quick = true;
-  for (; next < names.length && quick; next++) {
+  const ask = async (at: number): Promise<void> => {
+    const one = names[at] as RawName;
+    all[at] = { ...one, seen: one.utf8 ? await sawLater(`/proc/self/fd/${fd}/${one.name}`) : 'EILSEQ' };
+  };
+  const first = names.length === 0 ? undefined : ask(next++);
+  for (let quick = first !== undefined && (await settlesWithin(FROM_CACHE, first)); next < names.length && quick; ) {
     const one = names[next] as RawName;
     const before = performance.now();
     const failure = one.utf8 ? statName(fd, one.name, buffer) : 'EILSEQ';
-    found.push({ ...one, seen: failure ?? rawStatx(decodeStatx(buffer)) });
+    all[next++] = { ...one, seen: failure ?? rawStatx(decodeStatx(buffer)) };
     quick = performance.now() - before < QUICK;
   }
-  const rest = names.slice(next);
-  const later = new Array<ScannedName>(rest.length);
-  let taken = 0;
   const work = async (): Promise<void> => {
-    for (let at = taken++; at < rest.length; at = taken++) {
-      const one = rest[at] as RawName;
-      later[at] = { ...one, seen: one.utf8 ? await sawLater(`/proc/self/fd/${fd}/${one.name}`) : 'EILSEQ' };
-    }
+    while (next < names.length) await ask(next++);
   };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, rest.length) }, work));
-  const all = found.concat(later);
+  await Promise.all([first, ...Array.from({ length: Math.min(PARALLEL, names.length - next) }, work)]);
   return { print: null, names: () => all };
 }

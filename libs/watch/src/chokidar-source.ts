@@ -44,6 +44,7 @@ export function createChokidarSource(options: ChokidarOptions): HintSource {
   const { root, listener } = options;
   let watcher: FSWatcher | undefined;
   let limitTold = false;
+  const stopped = Promise.withResolvers<void>();
 
   const relative = (path: string): RelPath | null => {
     if (path === root) return parseRelPath('');
@@ -95,7 +96,11 @@ export function createChokidarSource(options: ChokidarOptions): HintSource {
       made.on('error', failedWith);
       made.add(root);
       const ready = new Promise<void>((resolve) => made.once('ready', () => resolve()));
-      await withDeadline(ready, options.readyMs ?? 120_000, 'chokidar puts up its watches');
+      await withDeadline(
+        Promise.race([ready, stopped.promise]),
+        options.readyMs ?? 120_000,
+        'chokidar puts up its watches',
+      );
     },
     async rewatch(): Promise<Rewatched> {
       return { fresh: [], unwatched: [] };
@@ -104,6 +109,7 @@ export function createChokidarSource(options: ChokidarOptions): HintSource {
       // It has nothing that could be asked for.
     },
     async stop() {
+      stopped.resolve();
       const closing = watcher;
       watcher = undefined;
       if (closing !== undefined) await withDeadline(closing.close(), 1_500, 'chokidar closes');

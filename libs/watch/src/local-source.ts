@@ -184,7 +184,7 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
 
   const decide = async (): Promise<void> => {
     if (watch !== 'inotify' && (watch === 'chokidar' || !tooBig())) await inTurn(takeUp);
-    if (watch === 'auto') timer ??= timers.after(ROUND_MS, round);
+    if (watch === 'auto' && !stopped) timer ??= timers.after(ROUND_MS, round);
   };
 
   return {

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { ARMED_ATIME_NS } from '@lazysync/event-model';
+import { withDeadline } from '@lazysync/ops';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLocalSource, type LocalSource, ROUND_MS } from '../src/local-source.ts';
 import { Ears, FakeTimers, type Folder, p, temporaryFolder, until } from './testing-tools.ts';
@@ -462,6 +463,24 @@ test('a tree that is not there yet is watched by inotify until it is known how l
       expect(source.uses()).toBe(uses);
       await source.stop();
     }
+  } finally {
+    folder.remove();
+  }
+});
+
+test('stopped while chokidar still looks at the tree, it ends', async () => {
+  const folder = temporaryFolder('local');
+  try {
+    for (let i = 0; i < 500; i++) mkdirSync(join(folder.path, `d${i}`));
+    const ears = new Ears();
+    const source = createLocalSource({ root: folder.path, watch: 'auto', listener: ears, later: true });
+    await source.start();
+    const choosing = source.choose(() => 500);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(source.uses()).toBe('inotify');
+    await withDeadline(source.stop(), 5_000, 'it ends');
+    await withDeadline(choosing, 5_000, 'chokidar is given up');
+    expect(ears.lost).toEqual([]);
   } finally {
     folder.remove();
   }
