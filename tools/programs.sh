@@ -44,5 +44,7 @@ programs() {
     mkdir -p "$ROOT/dist" 2>/dev/null && [ -w "$ROOT/dist" ] || return 0
     programs_bundle || return 0
   fi
+  # RACE: another start, of other sources, may be removing all but the latest.
+  touch -c -- "$programs_folder" 2>/dev/null
   programs=$programs_folder
 }

@@ -40,6 +40,13 @@ async function begin(): Promise<void> {
   });
 }
 
+/** By the command that waits for it: what breaks off is no end of it. */
+async function beginByGet(): Promise<() => Promise<void>> {
+  const asked = lab.start('get', 'big', '--timeout', '280s');
+  await waitFor('the download is half done', 60_000, () => (transfer()?.bytes ?? 0) > HALF);
+  return async () => expect(await asked).toEqual({ code: 0, out: '1 file, 41.9 MB: here.\n', err: '' });
+}
+
 async function committed(): Promise<void> {
   await waitFor('the copy', 120_000, () => isFile(lab.l('big')));
   expect(hashFile(lab.l('big'))).toBe(hashFile(slow.b('big')));
@@ -61,12 +68,13 @@ describe.skipIf(noMounts !== null)(`a download goes on${noMounts === null ? '' :
   }, 120_000);
 
   test('after the worker and its endpoint were killed', { timeout: LIMIT }, async () => {
-    await begin();
+    const got = await beginByGet();
     slow.resetStats();
     for (const pid of [...lab.pids('sync-worker'), ...lab.pids('endpoint')]) process.kill(pid, 'SIGKILL');
     const [left] = filesUnder(lab.l('.lazysync/stage'));
     expect(left).toBeDefined();
     await committed();
+    await got();
     const received = slow.received();
     process.stdout.write(`killed: ${(received / MIB).toFixed(1)} MiB came after that, of ${SIZE / MIB}\n`);
     expect(received).toBeLessThan(SIZE - HALF + AGAIN);
@@ -104,13 +112,14 @@ describe.skipIf(noMounts !== null)(`a download goes on${noMounts === null ? '' :
   });
 
   test.runIf(ALL)('after the link was cut', { timeout: LIMIT }, async () => {
-    await begin();
+    const got = await beginByGet();
     slow.cut();
     await waitFor('the cut is noticed', 60_000, () => lab.status().state === 'remote-offline');
     slow.resetStats();
     slow.heal();
     await waitFor('the mount answers', 200_000, () => slow.answers());
     await committed();
+    await got();
     const received = slow.received();
     process.stdout.write(`cut: ${(received / MIB).toFixed(1)} MiB came after that, of ${SIZE / MIB}\n`);
     expect(received).toBeLessThan(SIZE - HALF + AGAIN);

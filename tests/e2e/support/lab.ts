@@ -88,6 +88,24 @@ export class Lab {
     return { code: ran.status, out: ran.stdout, err: ran.stderr };
   }
 
+  /** Starts a command of the CLI; how it ended. */
+  async start(...args: readonly string[]): Promise<Ran> {
+    const child = spawn(process.execPath, [CLI, ...args], {
+      cwd: this.local,
+      env: this.#env(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (bytes: Buffer) => {
+      out += bytes.toString();
+    });
+    child.stderr.on('data', (bytes: Buffer) => {
+      err += bytes.toString();
+    });
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    return { code, out, err };
+  }
+
   #pair(): readonly string[] {
     if (this.settings === null) return ['--remote', this.remote, '--local', this.local];
     const file = path.join(this.top, 'lazysync.yaml');

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { type BaseReader, openBaseReader, type StoredProblem } from '@lazysync/base';
 import { showPath } from '@lazysync/config';
 import { isSameOrBelow, type RelPath, type SyncEvent } from '@lazysync/event-model';
-import { systemClock } from '@lazysync/ops';
+import { isFlocked, systemClock } from '@lazysync/ops';
 import { createPublisher, openRedis } from '@lazysync/queue';
 import { timeoutOf } from '../durations.ts';
 import { notAtRest, refused, usage } from '../exit.ts';
@@ -13,6 +13,7 @@ import { baseFile, findPairOnly, type KnownPair } from '../find-pairs.ts';
 import { readReports, refuseHalted } from '../pair-reports.ts';
 import { createProgressLine } from '../progress-line.ts';
 import { Stopped, withSignals } from '../signals.ts';
+import { pairLockFile } from '../up-lock.ts';
 import { bytes, plural } from '../words.ts';
 
 export interface GetOptions {
@@ -26,6 +27,9 @@ interface Wish {
 }
 
 const EVERY_MS = 200;
+const LOOK_MS = 1_000;
+/** Without processes for this long nothing runs. */
+const GRACE_MS = 5_000;
 /** The command itself is carried out in order: until then what it starts can not be seen. */
 const PUBLISH_MS = 10_000;
 
@@ -68,6 +72,7 @@ async function getOf({ pair, paths }: Wish, timeoutMs: number, signal: AbortSign
     const known = new Set(base.problems().map(nameOfProblem));
     await publish(pair, paths);
     const end = performance.now() + timeoutMs;
+    const alive = createAliveCheck(pair);
     for (;;) {
       const left = stubsOf(base, paths);
       const failed = base
@@ -76,10 +81,16 @@ async function getOf({ pair, paths }: Wish, timeoutMs: number, signal: AbortSign
       if (left.length === 0) break;
       if (failed.length > 0 && left.every((stub) => failed.some((one) => one.path === stub.path)))
         throw refused(failed.map((one) => `${showPath(one.path)}: ${one.message}`).join('\n'));
-      progress.show(`${plural(before.length - left.length, 'file')} of ${before.length}, ${bytes(sizeOf(left))} to go`);
-      await checkAlive(pair);
+      // A link that is away for a moment is no end: what is under way goes on when it is back.
+      const offline = await alive(left.length < before.length);
+      const waits = offline === null ? '' : `; ${offline}`;
+      progress.show(
+        `${plural(before.length - left.length, 'file')} of ${before.length}, ${bytes(sizeOf(left))} to go${waits}`,
+      );
       if (performance.now() > end)
-        throw notAtRest(`${plural(left.length, 'file')} not here after ${timeoutMs / 1000} s; the downloads go on.`);
+        throw notAtRest(
+          `${plural(left.length, 'file')} not here after ${timeoutMs / 1000} s; the downloads go on${waits}.`,
+        );
       await systemClock.sleep(EVERY_MS, signal);
       signal.throwIfAborted();
     }
@@ -130,19 +141,37 @@ async function publish(pair: KnownPair, paths: readonly RelPath[]): Promise<void
   }
 }
 
-let lastLook = 0;
-
-/** Now and then: does anybody still work, and is there something to wait for? */
-async function checkAlive(pair: KnownPair): Promise<void> {
-  const now = performance.now();
-  if (now - lastLook < 1000) return;
-  lastLook = now;
-  const [report] = await readReports([pair]);
-  if (report === undefined) return;
-  const { state } = report.status;
-  if (state === 'stopped') throw refused(`Nothing runs for the pair ${pair.id} any more.`);
-  if (state === 'paused' || state === 'held' || state === 'halted' || state === 'remote-offline')
-    throw notAtRest(
-      `The pair ${pair.id} is ${state}${report.why === null ? '' : `: ${report.why.replace(/\.$/, '')}`}.`,
-    );
+/**
+ * Now and then: does anybody still work, and is there something to wait for? Answers why nothing comes at the moment; at a
+ * remote that does not answer from the first it ends.
+ */
+function createAliveCheck(pair: KnownPair): (underWay: boolean) => Promise<string | null> {
+  let lastLook = 0;
+  let offline: string | null = null;
+  let wasThere = false;
+  let absentSince: number | null = null;
+  return async (underWay) => {
+    const now = performance.now();
+    if (now - lastLook < LOOK_MS) return offline;
+    lastLook = now;
+    const [report] = await readReports([pair]);
+    if (report === undefined) return offline;
+    const { state } = report.status;
+    const because = report.why === null ? '' : `: ${report.why.replace(/\.$/, '')}`;
+    absentSince = state === 'stopped' ? (absentSince ?? now) : null;
+    // CRASH: an "up" that runs starts again what died.
+    const comesBack =
+      absentSince === null || now - absentSince < GRACE_MS || isFlocked(pairLockFile(path.dirname(baseFile(pair))));
+    if (!comesBack) throw refused(`Nothing runs for the pair ${pair.id} any more.`);
+    if (
+      state === 'paused' ||
+      state === 'held' ||
+      state === 'halted' ||
+      (state === 'remote-offline' && !wasThere && !underWay)
+    )
+      throw notAtRest(`The pair ${pair.id} is ${state}${because}.`);
+    offline = state === 'remote-offline' ? `${state}${because}` : null;
+    wasThere ||= offline === null && absentSince === null;
+    return offline;
+  };
 }
