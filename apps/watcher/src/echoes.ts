@@ -3,21 +3,26 @@
  * for each would find nothing to do.
  */
 import type { BaseReader } from '@lazysync/base';
-import type { ChangeEvent } from '@lazysync/event-model';
-import { isAsRecorded } from '@lazysync/watch';
+import type { ChangeEvent, RelPath } from '@lazysync/event-model';
+import { isAsRecorded, isThatStub } from '@lazysync/watch';
 
 /** Those that may be news. `root`: LOCAL, absolute. */
 export function newsAmong(
   events: readonly ChangeEvent[],
   root: string,
-  base: Pick<BaseReader, 'get' | 'isProblem' | 'atOnce'>,
+  base: Pick<BaseReader, 'get' | 'stub' | 'isProblem' | 'hasProblems' | 'atOnce'>,
 ): readonly ChangeEvent[] {
-  const isNews = ({ kind, side, path }: ChangeEvent): boolean => {
-    if (side !== 'local' || kind === 'delete') return true;
+  const isKnown = (path: RelPath): boolean => {
     // ORDER: the row first. A row that is written after this look is no answer to what was seen here.
-    const row = base.get(path);
-    // What was a problem is looked into again when anything is heard of it.
-    return !isAsRecorded(`${root}/${path}`, row) || base.isProblem(path);
+    const link = base.stub(path);
+    return link === null ? isAsRecorded(`${root}/${path}`, base.get(path)) : isThatStub(`${root}/${path}`, link);
   };
-  return base.atOnce(() => events.filter(isNews));
+  return base.atOnce(() => {
+    // What was a problem is looked into again when anything is heard of it.
+    const problems = base.hasProblems();
+    return events.filter(
+      ({ kind, side, path }) =>
+        side !== 'local' || kind === 'delete' || !isKnown(path) || (problems && base.isProblem(path)),
+    );
+  });
 }

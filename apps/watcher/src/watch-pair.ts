@@ -233,6 +233,7 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     // Where the base knows the top alone, local may hold a tree that nobody has looked at yet.
     known: () => (base.reader().directories().length > 1 ? directories() : []),
     postponed: () => !ready,
+    onLeft: (message) => log.info(message),
   });
   const remote = endpoint.watch(remoteListener);
   const rewatchRemote = async (paths: readonly RelPath[]): Promise<Rewatched> =>

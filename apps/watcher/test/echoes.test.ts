@@ -45,7 +45,12 @@ function news(side: ChangeEvent['side'] = 'local', kind: ChangeEvent['kind'] = '
   const events = ['d', 'd/stub', 'd/copy'].map((at): ChangeEvent => ({ kind, side, path: relPath(at), seen: true }));
   const base = {
     get: (at: RelPath) => rows.get(at) ?? null,
+    stub: (at: RelPath) => {
+      const row = rows.get(at);
+      return row?.kind === 'file' && row.form === 'stub' ? row.link : null;
+    },
     isProblem: (at: RelPath) => problems.has(at),
+    hasProblems: () => problems.size > 0,
     atOnce: <T>(act: () => T) => act(),
   };
   return newsAmong(events, root, base).map((event) => event.path);

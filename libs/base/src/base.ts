@@ -100,6 +100,8 @@ export interface PageQuery {
 
 export interface BaseReader {
   get(path: RelPath): BaseRecord | null;
+  /** Of the link, where the row is that of a stub: a third of the price of the row. */
+  stub(path: RelPath): Identity | null;
   /** Rows directly below. */
   children(path: RelPath): readonly BaseRecord[];
   /** Rows below, at any depth, parents before children. */
@@ -123,6 +125,7 @@ export interface BaseReader {
   transfers(): readonly Transfer[];
   problems(): readonly StoredProblem[];
   isProblem(path: RelPath): boolean;
+  hasProblems(): boolean;
   /** All that `act` reads is of one moment, and each read costs a quarter of what it costs alone. `act` waits for nothing. */
   atOnce<T>(act: () => T): T;
   conflicts(): readonly StoredConflict[];

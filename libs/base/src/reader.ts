@@ -17,7 +17,7 @@ import {
 import type { BaseReader, Counts, Intent, LoggedAct, StoredConflict, StoredProblem, Transfer } from './base.ts';
 import { decodeJson } from './json.ts';
 import { type Db, type Input, lazyStatement, openDatabase, type Statement } from './open.ts';
-import { COLUMNS, fromRow, KIND, type Row, toCell } from './row.ts';
+import { COLUMNS, fromRow, KIND, localIdentityOf, type Row, toCell } from './row.ts';
 
 type NamedRow = Row & { readonly path: string; readonly name: string };
 
@@ -50,6 +50,9 @@ const NOT_OWN = "NOT (d.path = '.lazysync' OR (d.path >= '.lazysync/' AND d.path
 export function createReader(db: Db): ReaderCore {
   const prepare = (sql: string): Statement => lazyStatement(db, sql, true);
   const one = prepare(`SELECT ${E_COLUMNS} FROM dir d JOIN entry e ON e.dir = d.id WHERE d.path = ? AND e.name = ?`);
+  const linkOf = prepare(
+    'SELECT e.l_dev, e.l_ino, e.l_birth FROM dir d JOIN entry e ON e.dir = d.id WHERE d.path = ? AND e.name = ? AND e.kind = 1',
+  );
   const direct = prepare(
     `SELECT e.name, ${E_COLUMNS} FROM dir d JOIN entry e ON e.dir = d.id WHERE d.path = ? ORDER BY e.name`,
   );
@@ -83,7 +86,8 @@ export function createReader(db: Db): ReaderCore {
   const moved = prepare('SELECT from_path FROM moved WHERE path = ?');
   const begin = prepare('BEGIN');
   const end = prepare('COMMIT');
-  const anyProblem = prepare('SELECT 1 FROM problem WHERE path = ?');
+  const problemAt = prepare('SELECT 1 FROM problem WHERE path = ?');
+  const anyProblem = prepare('SELECT 1 FROM problem LIMIT 1');
   const dataVersion = prepare('PRAGMA data_version');
   const metaOf = prepare('SELECT value FROM meta WHERE key = ?');
   const COUNT =
@@ -121,6 +125,11 @@ export function createReader(db: Db): ReaderCore {
 
   return {
     get,
+    stub: (path) => {
+      if (path === '') return null;
+      const row = linkOf.get(parentOf(path), nameOf(path)) as Pick<Row, 'l_dev' | 'l_ino' | 'l_birth'> | undefined;
+      return row === undefined ? null : localIdentityOf(row);
+    },
     children: (path) =>
       (direct.all(path) as unknown as NamedRow[]).map((row) => fromRow(joinPath(path, row.name), row)),
     below: (path) => named(path === '' ? everything.all() : deep.all(path, ...rangeBelow(path))),
@@ -197,7 +206,8 @@ export function createReader(db: Db): ReaderCore {
           since: Number(row.since),
         }),
       ),
-    isProblem: (path) => anyProblem.get(path) !== undefined,
+    isProblem: (path) => problemAt.get(path) !== undefined,
+    hasProblems: () => anyProblem.get() !== undefined,
     atOnce: (act) => {
       if (db.isTransaction) return act();
       begin.run();

@@ -121,13 +121,17 @@ function remoteIdentityIn<K extends string>(row: Row, key: K): { readonly [key i
   return { [key]: identity } as { readonly [key in K]?: Identity };
 }
 
+export function localIdentityOf(row: Pick<Row, 'l_dev' | 'l_ino' | 'l_birth'>): Identity {
+  return { dev: fromCell(row.l_dev), ino: fromCell(row.l_ino), birthNs: fromCell(row.l_birth) };
+}
+
 export function fromRow(path: RelPath, row: Row): BaseRecord {
   switch (Number(row.kind)) {
     case KIND.directory:
       return {
         kind: 'directory',
         path,
-        local: { dev: fromCell(row.l_dev), ino: fromCell(row.l_ino), birthNs: fromCell(row.l_birth) },
+        local: localIdentityOf(row),
         localMode: Number(row.l_mode),
         remoteMode: Number(row.r_mode),
         ...remoteIdentityIn(row, 'remote'),
@@ -150,8 +154,7 @@ export function fromRow(path: RelPath, row: Row): BaseRecord {
         ...remoteIdentityIn(row, 'identity'),
       };
       if (Number(row.kind) === KIND.stub) {
-        const link = { dev: fromCell(row.l_dev), ino: fromCell(row.l_ino), birthNs: fromCell(row.l_birth) };
-        return { kind: 'file', form: 'stub', path, remote, link };
+        return { kind: 'file', form: 'stub', path, remote, link: localIdentityOf(row) };
       }
       const flags = Number(row.flags);
       return {

@@ -38,6 +38,8 @@ describe('a row', () => {
         base.record([{ kind: 'put', record }], []);
         expect(base.get(at('d/x'))).toEqual(record);
         expect(base.children(at('d'))).toEqual([record]);
+        expect(base.stub(at('d/x'))).toEqual(record.kind === 'file' && record.form === 'stub' ? record.link : null);
+        expect([base.stub(at('d/y')), base.stub(at('e/x')), base.stub(at(''))]).toEqual([null, null, null]);
       }),
     );
   });

@@ -99,7 +99,9 @@ describe('problems', () => {
   });
 
   test('one per path, with the time since when', () => {
+    expect(base.hasProblems()).toBe(false);
     base.putProblem(problem('b'), 5);
+    expect(base.hasProblems()).toBe(true);
     base.putProblem(problem('a', { side: 'remote' }), 6);
     base.putProblem(problem('b', { code: 'no-space', side: 'local', message: 'Full.' }), 7);
     expect(base.problems()).toEqual([

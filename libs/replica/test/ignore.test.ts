@@ -30,10 +30,37 @@ test('what it was asked for is not kept for ever', () => {
   expect(grown).toBeLessThan(10 << 20);
 });
 
+test('the names that editors, file servers and desktops leave lying about, in any case, and no others', () => {
+  const ignored = createIgnore([]);
+  const yes = ['.lazysync-1.part', '.nfs0001', '.fuse_hidden1', '~$a.doc', '.~lock.a.odt#', 'a.swp', '.SWP', '4913'];
+  const no = ['.lazysync-1.parts', 'nfs0001', 'a~$', 'lock', 'a.swpx', '49130', 'a4913', '.bashrc', 'ſwp', 'a.ſwp'];
+  const more = ['.goutputstream-X', '.Trash-1000', '.TRASH-1000'];
+  for (const one of [...yes, ...more]) expect([one, ignored(relPath(`d/${one}`), false)]).toEqual([one, true]);
+  for (const one of no) expect([one, ignored(relPath(`d/${one}`), false)]).toEqual([one, false]);
+  expect(ignored(relPath('.Trash-1000/files/a'), false)).toBe(true);
+});
+
 test('name by name or path by path, it is what the rules say of the whole path', () => {
-  const name = fc.constantFrom('a', 'b', 'ab', 'a.tmp', '.a', '#a', '!a', 'A', 'a b', 'x~');
+  const name = fc.constantFrom('a', 'b', 'ab', 'a.tmp', '.a', '#a', '!a', 'A', 'a b', 'x~', 'aB', 'ßa', 'SSa', 'b.TMP');
   const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((names) => relPath(names.join('/')));
-  const part = fc.constantFrom('a', '*', 'a*', '*.tmp', '?', '[ab]', '.*', '\\#a', '\\!a', 'a b', '~', '**');
+  const part = fc.constantFrom(
+    'a',
+    '*',
+    'a*',
+    '*.tmp',
+    'A*b',
+    'ß*',
+    'x~',
+    '*b.tmp',
+    '?',
+    '[ab]',
+    '.*',
+    '\\#a',
+    '\\!a',
+    'a b',
+    '~',
+    '**',
+  );
   const ofNames = fc.tuple(part, fc.constantFrom('', '/')).map((parts) => parts.join(''));
   const ofPaths = fc
     .tuple(fc.constantFrom('', '!', '/', '**/'), part, fc.constantFrom('/a', '/**', ''))

@@ -1,7 +1,7 @@
 /** What local shows at a path, told without reading a stub: reading would move its atime. */
 import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs';
 import { agrees } from '@lazysync/action-table';
-import { type BaseRecord, type Entry, identityOf, sameIdentity } from '@lazysync/event-model';
+import { type BaseRecord, type Entry, type Identity, identityOf, sameIdentity } from '@lazysync/event-model';
 import { errnoOf } from '@lazysync/ops';
 
 /** null: nothing is there; a text: the errno name of why it can not be told. */
@@ -48,6 +48,14 @@ export function entryAt(path: string, row: BaseRecord | undefined, rootDev: bigi
   if (!stat.isFile()) return { kind: 'other', what: 'special file' };
   const { mtimeNs, ctimeNs } = stat;
   return { kind: 'file', stat: { size: Number(stat.size), mtimeNs, ctimeNs, mode, dev, ino, birthNs } };
+}
+
+/** Is what lies there the very link that is known of a stub? Told only where inodes have births. */
+export function isThatStub(path: string, known: Identity): boolean {
+  if (known.birthNs === 0n) return false;
+  const stat = statOf(path);
+  if (stat === null || typeof stat === 'string' || !stat.isSymbolicLink()) return false;
+  return sameIdentity({ dev: stat.dev, ino: stat.ino, birthNs: stat.birthtimeNs }, known);
 }
 
 /** Is what lies there the very stub or folder that its row knows? Told only where inodes have births. */
