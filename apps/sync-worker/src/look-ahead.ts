@@ -94,6 +94,12 @@ async function lookAtNew(ports: PairPorts, tasks: readonly Task[]): Promise<void
 }
 
 export async function lookAhead(ports: PairPorts, tasks: readonly Task[]): Promise<void> {
+  // What was heard of the remote is asked for there first: its endpoint is at work while local is looked at.
+  const there = lookEach(
+    ports,
+    tasks.filter(({ cause, pushed }) => cause.side !== 'local' && pushed === undefined),
+  );
+  there.catch(() => undefined); // it is awaited below
   const locals = await ports.local.look(tasks.map((task) => task.path));
   tasks.forEach((task, i) => {
     const entry = locals[i];
@@ -103,22 +109,19 @@ export async function lookAhead(ports: PairPorts, tasks: readonly Task[]): Promi
   // What is new here needs a look there, too: is its name free?
   const pushed = tasks.filter((task) => task.pushed !== undefined);
   const news = tasks.filter(
-    ({ isNew, local, pushed: told }) => isNew === true && local?.kind !== 'absent' && told === undefined,
+    ({ isNew, local, cause, pushed: told }) =>
+      isNew === true && local?.kind !== 'absent' && cause.side === 'local' && told === undefined,
   );
-  const known = new Set(news);
   // Of many the looks are in flight at once anyway, and what is known of all of them is needed: they may go up together.
   const many = Math.min(LISTED, ports.packs?.fewest ?? LISTED);
   const meanwhile = news.length < many ? news.filter((task) => isStagedMeanwhile(ports, task)) : [];
   for (const task of meanwhile) askMeanwhile(ports, task);
   await Promise.all([
+    there,
     lookAfresh(ports, pushed),
     lookAtNew(
       ports,
       news.filter((task) => !meanwhile.includes(task)),
-    ),
-    lookEach(
-      ports,
-      tasks.filter((task) => task.cause.side !== 'local' && task.pushed === undefined && !known.has(task)),
     ),
   ]);
 }

@@ -39,7 +39,10 @@ export async function quickLap(
   );
   const hasFolder = (path: RelPath): boolean => {
     const parent = parentOf(path);
-    return parent === '' || folders.has(parent) || base.get(parent)?.kind === 'directory';
+    if (parent === '' || folders.has(parent)) return true;
+    if (base.get(parent)?.kind !== 'directory') return false;
+    folders.add(parent);
+    return true;
   };
 
   for (const { path, cause, local, remote } of tasks) {

@@ -28,6 +28,7 @@ export interface LocalSourceOptions {
   /** That inotify alone watches from now on, and why: one sentence, for the log. */
   readonly onLeft?: (message: string) => void;
   readonly timers?: Timers;
+  readonly chokidar?: typeof createChokidarSource;
   /** `start` begins with inotify alone; `choose` says later, when the tree is there, how large it is. */
   readonly later?: boolean;
   /** As of an inotify source. */
@@ -55,6 +56,7 @@ const QUIET_ROUNDS = 6;
 
 export function createLocalSource(options: LocalSourceOptions): LocalSource {
   const { root, listener, watch, later = false, timers = systemTimers } = options;
+  const createChokidar = options.chokidar ?? createChokidarSource;
   const ignored = options.ignored === undefined ? {} : { ignored: options.ignored };
   const hub = options.hub === undefined ? {} : { hub: options.hub };
   const known = options.known === undefined ? {} : { known: options.known };
@@ -88,7 +90,7 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
         if (changes === 1 && chokidar !== undefined) beat();
         if (hint.kind === 'create') grown++;
         else if (hint.kind === 'delete') grown--;
-        if (changes === burst + 1) leave(`more than ${burst} changes within ${ROUND_MS / 1000} s`);
+        if (changes > burst) leave(`more than ${burst} changes within ${ROUND_MS / 1000} s`);
       },
       onLost(what) {
         listener.onLost(what);
@@ -123,12 +125,15 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
     if (watch !== 'auto' || left === undefined) return;
     chokidar = undefined;
     options.onLeft?.(`inotify alone watches the local folder now: ${why}`);
-    failedTo('ended', () => left.stop());
+    // At once: in a storm its first look may not come to an end by itself.
+    const ended = left.stop();
+    ended.catch(() => undefined); // it is told below
+    failedTo('ended', () => ended);
   };
 
   const takeUp = async (): Promise<void> => {
     if (stopped || noRoom || chokidar !== undefined) return;
-    const made = createChokidarSource({
+    const made = createChokidar({
       root,
       listener: {
         onHint: (hint) => listener.onHint(hint),
@@ -148,7 +153,7 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
     tells = false;
     try {
       await made.start();
-      tells = true;
+      if (chokidar === made) tells = true;
     } catch (error) {
       if (chokidar === made) chokidar = undefined;
       await made.stop();

@@ -471,6 +471,40 @@ test('a tree that is not there yet is watched by inotify until it is known how l
   }
 });
 
+test('a burst that comes while chokidar still looks at the tree ends that look, which may not end by itself', async () => {
+  const folder = temporaryFolder('local');
+  try {
+    const ears = new Ears();
+    const left: string[] = [];
+    const stopped = Promise.withResolvers<void>();
+    const source = createLocalSource({
+      root: folder.path,
+      watch: 'auto',
+      listener: ears,
+      later: true,
+      chokidarBurst: 20,
+      onLeft: (message) => left.push(message),
+      chokidar: () => ({
+        start: () => stopped.promise,
+        rewatch: async () => ({ fresh: [], unwatched: [] }),
+        poll: async () => undefined,
+        stop: async () => stopped.resolve(),
+      }),
+    });
+    await source.start();
+    const choosing = source.choose(() => 0);
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let i = 0; i < 30; i++) writeFileSync(join(folder.path, `f${i}`), '');
+    await source.poll();
+    expect(left).toHaveLength(1);
+    await withDeadline(choosing, 5_000, 'it is given up');
+    expect(source.uses()).toBe('inotify');
+    await source.stop();
+  } finally {
+    folder.remove();
+  }
+});
+
 test('stopped while chokidar still looks at the tree, it ends', async () => {
   const folder = temporaryFolder('local');
   try {
