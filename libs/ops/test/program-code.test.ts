@@ -7,19 +7,21 @@ const part = (head: string, anonymous: number): string =>
     '\n',
   );
 
-test('code and constants of files are found; what was changed, what can be written and what has no file are not', () => {
+test('code and constants of the program are found; what was changed, can be written, has no file, or is a library is not', () => {
   const smaps = [
-    part('00400000-00746000 r--p 00000000 fe:00 5322211                            /bin/node', 0),
-    part('00746000-00749000 r-xp 00346000 fe:00 5322211                            /bin/node', 0),
-    part('06b56000-06b7d000 rw-p 06755000 fe:00 5322211                            /bin/node', 0),
-    part('06b52000-06b56000 r--p 06751000 fe:00 5322211                            /bin/node', 8),
+    part('00400000-00746000 r--p 00000000 fe:00 5322211                            /bin/my node', 0),
+    part('00746000-00749000 r-xp 00346000 fe:00 5322211                            /bin/my node', 0),
+    part('06b56000-06b7d000 rw-p 06755000 fe:00 5322211                            /bin/my node', 0),
+    part('06b52000-06b56000 r--p 06751000 fe:00 5322211                            /bin/my node', 8),
     part('7f7d24000000-7f7d43dc0000 r-xp 00000000 00:00 0 ', 0),
-    part('7f7d60c5b000-7f7d60cc1000 r-xp 00066000 fe:00 5321783      /a name/with spaces.node', 0),
-    part('7f7d63764000-7f7d638ba000 r-xp 00026000 fe:00 339380                     /lib/libc.so.6', 4),
-    part('7f7d63ca0000-7f7d63caa000 rwxp 00026000 fe:00 339380                     /lib/libc.so.6', 0),
+    part('7f7d60c5b000-7f7d60cc1000 r-xp 00066000 fe:00 5321783      /bin/my node', 0),
+    part('7f7d60cd0000-7f7d60cd1000 r-xp 00066000 fe:00 5321783      /lib/koffi.node', 0),
+    part('7f7d60ce0000-7f7d60ce1000 r-xp 00066000 fe:00 5321783      /bin/my node (deleted)', 0),
+    part('7f7d63764000-7f7d638ba000 r-xp 00026000 fe:00 339380                     /bin/my node', 4),
+    part('7f7d63ca0000-7f7d63caa000 rwxp 00026000 fe:00 339380                     /bin/my node', 0),
     part('7ffdd1bf7000-7ffdd1bf9000 r-xp 00000000 00:00 0                          [vdso]', 0),
   ].join('');
-  expect(codeIn(smaps)).toEqual([
+  expect(codeIn(smaps, '/bin/my node')).toEqual([
     { start: 0x400000, end: 0x746000 },
     { start: 0x746000, end: 0x749000 },
     { start: 0x7f7d60c5b000, end: 0x7f7d60cc1000 },
