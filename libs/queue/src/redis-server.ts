@@ -48,9 +48,9 @@ export function runServer({ program, dir, socket }: ServerWish): ServerRun {
     'aof-load-truncated': 'yes',
     save: '',
     'maxmemory-policy': 'noeviction',
-    // How often it looks after itself, per second: ten times is half of what it takes at rest. What we ask of it does not wait
-    // for that, but for a blocking call that finds nothing (a second more) and keys that nobody asks for.
-    hz: '1',
+    // How often it looks after itself, per second: ten times is most of what it takes at rest. What we ask of it does not wait
+    // for that, but for a blocking call that finds nothing, and keys that nobody asks for; a signal does, and so does a stop.
+    hz: '2',
     daemonize: 'no',
     logfile: '',
   };
