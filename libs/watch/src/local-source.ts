@@ -145,6 +145,8 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
           // Its watches are the second ones of the same folders: others need the room.
           noRoom = true;
           leave(what.message);
+          // Where it finds no room, inotify may have found none for a look into a new folder.
+          listener.onLost({ kind: 'overflow', message: what.message, mend: null });
         },
       },
       ...ignored,
