@@ -231,7 +231,10 @@ export async function watchPair(options: WatchOptions): Promise<WatchedPair> {
     ignored,
     later: true,
     // Where the base knows the top alone, local may hold a tree that nobody has looked at yet.
-    known: () => (base.reader().directories().length > 1 ? directories() : []),
+    known: () => {
+      const all = directories();
+      return all.length > 1 ? all : [];
+    },
     postponed: () => !ready,
     onLeft: (message) => log.info(message),
   });

@@ -50,6 +50,8 @@ export interface Watches {
   stop(): void;
 }
 
+/** Say nothing of the folder: there is no descriptor, or no memory, for a look at the moment. */
+const NO_MEANS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
 const IN_FLIGHT = 16;
 /** Calls in place, after which everything else has its turn. */
 const IN_PLACE = 500;
@@ -130,6 +132,14 @@ export function createWatches(options: WatchesOptions): Watches {
     }
   };
 
+  /** Gone again, or unreadable: events or the scan tell. */
+  const notLookedInto = (error: unknown): void => {
+    const errno = errnoOf(error);
+    if (errno === null) throw error;
+    if (NO_MEANS.has(errno))
+      lost({ kind: 'failed', message: `a folder could not be looked into: ${errno}`, mend: null });
+  };
+
   /**
    * ORDER: the watch before the look, so that what comes in between is told twice rather than never. Opens are asked for
    * only when all looks are done, the worker's at the start among them: they would fill the kernel's queue.
@@ -142,7 +152,7 @@ export function createWatches(options: WatchesOptions): Watches {
       try {
         lookedInto(path, readdirSync(absolute(path), { withFileTypes: true }), report, next);
       } catch (error) {
-        if (errnoOf(error) === null) throw error; // gone again, or unreadable: events or the scan tell
+        notLookedInto(error);
       }
     }
     if (!postponed()) for (const path of next) addNow(path);
@@ -160,7 +170,7 @@ export function createWatches(options: WatchesOptions): Watches {
       try {
         lookedInto(path, await readdir(absolute(path), { withFileTypes: true }), true, next);
       } catch (error) {
-        if (errnoOf(error) === null) throw error;
+        notLookedInto(error);
       }
       for (const one of next) followLater(one);
     }

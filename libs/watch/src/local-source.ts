@@ -28,6 +28,7 @@ export interface LocalSourceOptions {
   /** That inotify alone watches from now on, and why: one sentence, for the log. */
   readonly onLeft?: (message: string) => void;
   readonly timers?: Timers;
+  /** Default: the real one. */
   readonly chokidar?: typeof createChokidarSource;
   /** `start` begins with inotify alone; `choose` says later, when the tree is there, how large it is. */
   readonly later?: boolean;
@@ -145,8 +146,6 @@ export function createLocalSource(options: LocalSourceOptions): LocalSource {
           // Its watches are the second ones of the same folders: others need the room.
           noRoom = true;
           leave(what.message);
-          // Where it finds no room, inotify may have found none for a look into a new folder.
-          listener.onLost({ kind: 'overflow', message: what.message, mend: null });
         },
       },
       ...ignored,

@@ -154,6 +154,35 @@ await source.stop();
   }
 });
 
+test('a new folder that can not be looked into for want of descriptors is told as a loss', () => {
+  const child = `
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { createInotifySource } from '@lazysync/watch';
+const lost = [];
+const listener = { onHint() {}, onLost: (one) => lost.push(one.kind) };
+const source = createInotifySource({ root: process.argv[2], side: 'local', mount: false, listener });
+await source.start();
+const taken = [];
+for (;;) try { taken.push(openSync('/dev/null')); } catch { break; }
+mkdirSync(process.argv[2] + '/folder');
+await source.poll();
+for (const fd of taken) closeSync(fd);
+mkdirSync(process.argv[2] + '/other');
+await source.poll();
+console.log(JSON.stringify(lost));
+await source.stop();
+`;
+  const file = join(import.meta.dirname, `descriptors-${process.pid}.mjs`);
+  writeFileSync(file, child);
+  try {
+    const args = ['-c', 'ulimit -n 64 && exec "$@"', 'sh', process.execPath, file, folder.path];
+    const ran = spawnSync('sh', args, { encoding: 'utf8', timeout: 30_000 });
+    expect([ran.stdout, ran.status]).toEqual(['["failed"]\n', 0]);
+  } finally {
+    rmSync(file);
+  }
+});
+
 test('stopping gives the descriptor back', async () => {
   const watches = (): number =>
     readdirSync('/proc/self/fdinfo').filter((fd) => {
