@@ -4,7 +4,7 @@
  */
 import type { BaseReader } from '@lazysync/base';
 import type { ChangeEvent, RelPath } from '@lazysync/event-model';
-import { isAsRecorded, isThatStub } from '@lazysync/watch';
+import { isThatFolder, isThatStub } from '@lazysync/watch';
 
 /** Those that may be news. `root`: LOCAL, absolute. */
 export function newsAmong(
@@ -15,7 +15,9 @@ export function newsAmong(
   const isKnown = (path: RelPath): boolean => {
     // ORDER: the row first. A row that is written after this look is no answer to what was seen here.
     const link = base.stub(path);
-    return link === null ? isAsRecorded(`${root}/${path}`, base.get(path)) : isThatStub(`${root}/${path}`, link);
+    if (link !== null) return isThatStub(`${root}/${path}`, link);
+    const row = base.get(path);
+    return row?.kind === 'directory' && isThatFolder(`${root}/${path}`, row);
   };
   return base.atOnce(() => {
     // What was a problem is looked into again when anything is heard of it.

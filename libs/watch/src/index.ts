@@ -7,7 +7,7 @@ export * from './hint.ts';
 export * from './inotify-events.ts';
 export { createInotifyHub, type InotifyHub } from './inotify-hub.ts';
 export * from './inotify-source.ts';
-export { isAsRecorded, isThatStub } from './local-entry.ts';
+export { isThatFolder, isThatStub } from './local-entry.ts';
 export * from './local-scan.ts';
 export * from './local-source.ts';
 export * from './recent-opens.ts';

@@ -1,7 +1,14 @@
 /** What local shows at a path, told without reading a stub: reading would move its atime. */
 import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs';
 import { agrees } from '@lazysync/action-table';
-import { type BaseRecord, type Entry, type Identity, identityOf, sameIdentity } from '@lazysync/event-model';
+import {
+  type BaseRecord,
+  type DirectoryRecord,
+  type Entry,
+  type Identity,
+  identityOf,
+  sameIdentity,
+} from '@lazysync/event-model';
 import { errnoOf } from '@lazysync/ops';
 
 /** null: nothing is there; a text: the errno name of why it can not be told. */
@@ -58,11 +65,9 @@ export function isThatStub(path: string, known: Identity): boolean {
   return sameIdentity({ dev: stat.dev, ino: stat.ino, birthNs: stat.birthtimeNs }, known);
 }
 
-/** Is what lies there the very stub or folder that its row knows? Told only where inodes have births. */
-export function isAsRecorded(path: string, row: BaseRecord | null): boolean {
-  if (row === null || (row.kind !== 'directory' && !(row.kind === 'file' && row.form === 'stub'))) return false;
-  const known = row.kind === 'directory' ? row.local : row.link;
-  if (known.birthNs === 0n) return false;
-  const entry = entryAt(path, row, known.dev);
-  return sameIdentity(identityOf(entry), known) && agrees(entry, row, 'local');
+/** The same of a folder and its row. */
+export function isThatFolder(path: string, row: DirectoryRecord): boolean {
+  if (row.local.birthNs === 0n) return false;
+  const entry = entryAt(path, row, row.local.dev);
+  return sameIdentity(identityOf(entry), row.local) && agrees(entry, row, 'local');
 }
